@@ -1,7 +1,7 @@
 //! Exact decimal numbers of any precision.
 
 /// An exact decimal number with its display scale, or NaN or an infinity. 16 bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Numeric(i64);
 
 impl Numeric {
