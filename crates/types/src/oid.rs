@@ -9,6 +9,8 @@ pub struct Oid(pub u32);
 impl Oid {
     /// The first identifier that is given to objects made by users.
     pub const FIRST_NORMAL: Oid = Oid(16384);
+    /// The schema `information_schema`, whose identifier PostgreSQL leaves open.
+    pub const INFORMATION_SCHEMA_NAMESPACE: Oid = Oid(13000);
 }
 
 impl fmt::Display for Oid {

@@ -1,0 +1,170 @@
+//! The catalog value and its primitive reads and changes.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+use types::Oid;
+
+use crate::{Name, Relation, UserType};
+
+/// A schema (pg_namespace).
+#[derive(Clone, Debug)]
+pub struct Schema {
+    pub oid: Oid,
+    pub name: Name,
+    pub owner: Oid,
+    pub comment: Option<Arc<str>>,
+}
+
+/// All definitions of one database. Cloning is O(1).
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Unique to this state of definitions within the process: two catalogs of one version are the same.
+    version: u64,
+    next_oid: u32,
+    schemas: OrdMap<Oid, Arc<Schema>>,
+    schema_names: HashMap<Name, Oid>,
+    relations: OrdMap<Oid, Arc<Relation>>,
+    relation_names: HashMap<(Oid, Name), Oid>,
+    types: OrdMap<Oid, Arc<UserType>>,
+    type_names: HashMap<(Oid, Name), Oid>,
+}
+
+impl Default for Catalog {
+    fn default() -> Catalog {
+        Catalog::new()
+    }
+}
+
+/// Versions come from one counter for the whole process, so that clones that diverge never share one.
+static NEXT_VERSION: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+
+impl Catalog {
+    /// A fresh database: `pg_catalog`, `information_schema`, `pg_toast` and an empty `public`.
+    pub fn new() -> Catalog {
+        let mut catalog = Catalog {
+            version: 0,
+            next_oid: Oid::FIRST_NORMAL.0,
+            schemas: OrdMap::new(),
+            schema_names: HashMap::new(),
+            relations: OrdMap::new(),
+            relation_names: HashMap::new(),
+            types: OrdMap::new(),
+            type_names: HashMap::new(),
+        };
+        for (oid, name) in [
+            (Oid::PG_CATALOG_NAMESPACE, "pg_catalog"),
+            (Oid(99), "pg_toast"),
+            (Oid::PUBLIC_NAMESPACE, "public"),
+            (Oid::INFORMATION_SCHEMA_NAMESPACE, "information_schema"),
+        ] {
+            catalog.put_schema(Schema { oid, name: name.into(), owner: Oid::BOOTSTRAP_ROLE, comment: None });
+        }
+        catalog
+    }
+
+    /// Changes whenever any definition does.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn changed(&mut self) {
+        self.version = NEXT_VERSION.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// A new object identifier, unique within the database.
+    pub fn allocate_oid(&mut self) -> Oid {
+        let oid = Oid(self.next_oid);
+        self.next_oid += 1;
+        self.changed();
+        oid
+    }
+
+    pub fn schema(&self, oid: Oid) -> Option<&Arc<Schema>> {
+        self.schemas.get(&oid)
+    }
+
+    pub fn schema_named(&self, name: &str) -> Option<&Arc<Schema>> {
+        self.schema_names.get(name).and_then(|oid| self.schemas.get(oid))
+    }
+
+    pub fn schemas(&self) -> impl Iterator<Item = &Arc<Schema>> {
+        self.schemas.values()
+    }
+
+    /// Adds a schema or replaces the one of the same oid.
+    pub fn put_schema(&mut self, schema: Schema) {
+        if let Some(old) = self.schemas.get(&schema.oid) {
+            self.schema_names.remove(&old.name);
+        }
+        self.schema_names.insert(schema.name.clone(), schema.oid);
+        self.schemas.insert(schema.oid, Arc::new(schema));
+        self.changed();
+    }
+
+    pub fn remove_schema(&mut self, oid: Oid) -> Option<Arc<Schema>> {
+        let schema = self.schemas.remove(&oid)?;
+        self.schema_names.remove(&schema.name);
+        self.changed();
+        Some(schema)
+    }
+
+    pub fn relation(&self, oid: Oid) -> Option<&Arc<Relation>> {
+        self.relations.get(&oid)
+    }
+
+    pub fn relation_named(&self, schema: Oid, name: &str) -> Option<&Arc<Relation>> {
+        self.relation_names.get(&(schema, Name::from(name))).and_then(|oid| self.relations.get(oid))
+    }
+
+    /// Relations in order of oid.
+    pub fn relations(&self) -> impl Iterator<Item = &Arc<Relation>> {
+        self.relations.values()
+    }
+
+    /// Adds a relation or replaces the one of the same oid; its name must be free in its schema.
+    pub fn put_relation(&mut self, relation: Relation) {
+        if let Some(old) = self.relations.get(&relation.oid) {
+            self.relation_names.remove(&(old.schema, old.name.clone()));
+        }
+        self.relation_names.insert((relation.schema, relation.name.clone()), relation.oid);
+        self.relations.insert(relation.oid, Arc::new(relation));
+        self.changed();
+    }
+
+    pub fn remove_relation(&mut self, oid: Oid) -> Option<Arc<Relation>> {
+        let relation = self.relations.remove(&oid)?;
+        self.relation_names.remove(&(relation.schema, relation.name.clone()));
+        self.changed();
+        Some(relation)
+    }
+
+    /// A user's type; built-in ones are in [`crate::builtin`].
+    pub fn user_type(&self, oid: Oid) -> Option<&Arc<UserType>> {
+        self.types.get(&oid)
+    }
+
+    pub fn user_type_named(&self, schema: Oid, name: &str) -> Option<&Arc<UserType>> {
+        self.type_names.get(&(schema, Name::from(name))).and_then(|oid| self.types.get(oid))
+    }
+
+    pub fn user_types(&self) -> impl Iterator<Item = &Arc<UserType>> {
+        self.types.values()
+    }
+
+    pub fn put_type(&mut self, ty: UserType) {
+        if let Some(old) = self.types.get(&ty.oid) {
+            self.type_names.remove(&(old.schema, old.name.clone()));
+        }
+        self.type_names.insert((ty.schema, ty.name.clone()), ty.oid);
+        self.types.insert(ty.oid, Arc::new(ty));
+        self.changed();
+    }
+
+    pub fn remove_type(&mut self, oid: Oid) -> Option<Arc<UserType>> {
+        let ty = self.types.remove(&oid)?;
+        self.type_names.remove(&(ty.schema, ty.name.clone()));
+        self.changed();
+        Some(ty)
+    }
+}

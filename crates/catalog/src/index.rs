@@ -1,0 +1,41 @@
+//! Index definitions.
+
+use std::sync::Arc;
+
+use storage::key::KeyOrder;
+use types::{Oid, SqlType};
+
+/// What an index column is computed from.
+#[derive(Clone, Debug)]
+pub enum IndexKey {
+    /// Position of a table attribute.
+    Attribute(usize),
+    /// An expression over the table's row, as SQL text.
+    Expression(Arc<str>),
+}
+
+#[derive(Clone, Debug)]
+pub struct IndexColumn {
+    pub key: IndexKey,
+    pub ty: SqlType,
+    pub order: KeyOrder,
+    pub collation: Oid,
+    /// Operator class by name when not the type's default.
+    pub operator_class: Option<Arc<str>>,
+}
+
+/// An index (pg_index). Every access method that is accepted is served by the ordered tree.
+#[derive(Clone, Debug)]
+pub struct IndexDefinition {
+    pub table: Oid,
+    /// "btree", "hash", ... as shown
+    pub method: Arc<str>,
+    pub columns: Vec<IndexColumn>,
+    /// INCLUDE columns: attribute positions.
+    pub included: Vec<usize>,
+    pub unique: bool,
+    pub primary: bool,
+    pub nulls_not_distinct: bool,
+    /// WHERE of a partial index, as SQL text.
+    pub predicate: Option<Arc<str>>,
+}
