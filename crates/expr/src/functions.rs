@@ -1,0 +1,1 @@
+//! The library of functions, by `pg_proc.prosrc`.
