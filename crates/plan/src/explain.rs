@@ -1,0 +1,1 @@
+//! Prints physical plans as PostgreSQL's EXPLAIN does.
