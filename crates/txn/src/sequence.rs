@@ -1,0 +1,1 @@
+//! Values of sequences: outside the database value, never rolled back.
