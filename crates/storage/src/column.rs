@@ -318,6 +318,59 @@ impl Column {
         self.take(&rows)
     }
 
+    /// Appends a slot that holds an arbitrary value, not NULL.
+    pub(crate) fn push_filler(&mut self) {
+        self.data.push(&Datum::Null);
+        if let Some(bits) = &mut self.validity {
+            bits.push(true);
+        }
+    }
+
+    /// Whether the row holds exactly this value, digit for digit, so that writing it would change nothing. May say no when unsure.
+    pub(crate) fn holds(&self, row: usize, datum: &Datum) -> bool {
+        if self.is_null(row) || datum.is_null() {
+            return self.is_null(row) && datum.is_null();
+        }
+        match (&self.data, datum) {
+            (ColumnData::Bool(values), Datum::Bool(value)) => values[row] == *value,
+            (ColumnData::Int2(values), Datum::Int2(value)) => values[row] == *value,
+            (ColumnData::Int4(values), Datum::Int4(value)) => values[row] == *value,
+            (ColumnData::Int8(values), Datum::Int8(value)) => values[row] == *value,
+            (ColumnData::Float4(values), Datum::Float4(value)) => values[row].to_bits() == value.to_bits(),
+            (ColumnData::Float8(values), Datum::Float8(value)) => values[row].to_bits() == value.to_bits(),
+            (ColumnData::Oid(values), Datum::Oid(value)) => values[row] == *value,
+            (ColumnData::Date(values), Datum::Date(value)) => values[row] == *value,
+            (ColumnData::Time(values), Datum::Time(value)) => values[row] == *value,
+            (ColumnData::TimeTz(values), Datum::TimeTz(value)) => values[row] == *value,
+            (ColumnData::Timestamp(values), Datum::Timestamp(value)) => values[row] == *value,
+            (ColumnData::TimestampTz(values), Datum::TimestampTz(value)) => values[row] == *value,
+            (ColumnData::Interval(values), Datum::Interval(value)) => values[row] == *value,
+            (ColumnData::Uuid(values), Datum::Uuid(value)) => values[row] == *value,
+            (ColumnData::Text(values), Datum::Text(value)) => values.get(row) == value.as_bytes(),
+            (ColumnData::Bytes(values), Datum::Bytes(value)) => values.get(row) == &**value,
+            _ => false,
+        }
+    }
+
+    /// Bytes of one value beyond its place in the vector.
+    pub(crate) fn value_size(&self, row: usize) -> usize {
+        match &self.data {
+            ColumnData::Text(values) | ColumnData::Bytes(values) => values.get(row).len(),
+            ColumnData::Any(values) => values[row].heap_size(),
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn shrink(&mut self) {}
+
+    pub fn heap_size(&self) -> usize {
+        (0..self.len()).map(|row| 8 + self.value_size(row)).sum()
+    }
+
+    pub fn append_range(&mut self, other: &Column, start: usize, count: usize) {
+        self.append(&other.slice(start, count));
+    }
+
     pub fn append(&mut self, other: &Column) {
         let before = self.data.len();
         self.data.append(&other.data);

@@ -8,17 +8,19 @@
 pub mod bitmap;
 pub mod change_set;
 pub mod column;
+pub mod index_shape;
 pub mod index_tree;
 pub mod key;
 pub mod row_tree;
 pub mod table_data;
 
 pub use bitmap::Bitmap;
-pub use change_set::{ChangeSet, RowChange, TableChanges};
+pub use change_set::{ChangeSet, InsertedRun, RowChange, TableChanges};
 pub use column::{Column, FixedType};
+pub use index_shape::{IndexShape, KeySource};
 pub use index_tree::IndexTree;
 pub use row_tree::{Chunk, RowTree};
-pub use table_data::{IndexId, IndexShape, TableData, TableId};
+pub use table_data::{IndexId, TableData, TableId};
 
 /// Identifies a row within its table for as long as the row lives; given out in order by the table's counter, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{Datum, Physical, Result};
 
-use crate::{Column, IndexTree, Row, RowId, RowTree, TableChanges, TxnId, key::KeyOrder};
+use crate::{Chunk, Column, IndexTree, Row, RowId, RowTree, TableChanges, TxnId, index_shape::IndexShape};
 
 /// Names a table's storage. It is the relation's relfilenode: TRUNCATE and rewrites give a table a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,44 +14,10 @@ pub struct TableId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexId(pub u32);
 
-/// Computes the key columns of an index from a row: plain attributes, or expressions evaluated by the layer above.
-pub trait KeySource: Send + Sync {
-    /// The key values of a row, or None when a partial index leaves it out. Errors come from index expressions.
-    fn key_values(&self, row: &[Datum]) -> Result<Option<Vec<Datum>>>;
-}
-
-/// What storage must know of an index.
-#[derive(Clone)]
-pub struct IndexShape {
-    pub id: IndexId,
-    pub unique: bool,
-    /// NULLs count as equal (UNIQUE NULLS NOT DISTINCT).
-    pub nulls_not_distinct: bool,
-    /// Order of each key column.
-    pub order: Arc<[KeyOrder]>,
-    /// Attribute positions when all key columns are plain attributes of a whole (not partial) index: the quick way.
-    pub attributes: Option<Arc<[usize]>>,
-    /// Key columns of types whose padding must not count: char(n).
-    pub trimmed: Arc<[bool]>,
-    /// Used when `attributes` is None.
-    pub source: Option<Arc<dyn KeySource>>,
-}
-
-impl std::fmt::Debug for IndexShape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IndexShape").field("id", &self.id).field("unique", &self.unique).finish_non_exhaustive()
-    }
-}
-
-impl IndexShape {
-    /// The key bytes of a row; None when the row has no entry in a partial index. The flag tells whether a key column is NULL, so
-    /// that the key can never conflict with another (unless `nulls_not_distinct`).
-    pub fn key_of(&self, _row: &[Datum]) -> Result<Option<(Vec<u8>, bool)>> {
-        unreachable!("written with the table data")
-    }
-}
-
 /// Rows and indexes of one table. Cloning is O(1).
+///
+/// **Invariant.** Each index holds exactly one entry for each row that it covers. An error from an index expression in the middle of a
+/// change breaks it: the caller drops the value and goes on with the clone it had before.
 #[derive(Clone, Debug)]
 pub struct TableData {
     pub rows: RowTree,
@@ -70,8 +36,24 @@ impl TableData {
     /// Adds an index and fills it from the rows.
     ///
     /// Errors: 23505 with PostgreSQL's "could not create unique index" left to the caller: the duplicate row ids are returned.
-    pub fn add_index(&mut self, _shape: Arc<IndexShape>) -> Result<Result<(), (RowId, RowId)>> {
-        unreachable!("written with the table data")
+    pub fn add_index(&mut self, shape: Arc<IndexShape>) -> Result<Result<(), (RowId, RowId)>> {
+        let mut tree = IndexTree::default();
+        let mut key = Vec::new();
+        for chunk in self.rows.chunks() {
+            for slot in chunk.presence().ones() {
+                let Some(null) = shape.slot_key(&chunk, slot, &mut key)? else { continue };
+                let row = chunk.row_id(slot);
+                if shape.unique
+                    && (!null || shape.nulls_not_distinct)
+                    && let Some(other) = tree.get(&key)
+                {
+                    return Ok(Err((other, row)));
+                }
+                tree.insert(&key, row);
+            }
+        }
+        self.indexes.push((shape, tree));
+        Ok(Ok(()))
     }
 
     pub fn drop_index(&mut self, id: IndexId) {
@@ -79,28 +61,105 @@ impl TableData {
     }
 
     /// Inserts, updates or deletes one row in rows and indexes. Uniqueness is the transaction layer's to check before.
-    pub fn insert(&mut self, _row: RowId, _writer: TxnId, _values: &Row) -> Result<()> {
-        unreachable!("written with the table data")
+    pub fn insert(&mut self, row: RowId, writer: TxnId, values: &Row) -> Result<()> {
+        let mut key = Vec::new();
+        for (shape, tree) in &mut self.indexes {
+            if shape.row_key(values, &mut key)?.is_some() {
+                tree.insert(&key, row);
+            }
+        }
+        self.rows.insert(row, writer, values);
+        Ok(())
     }
 
-    pub fn insert_columns(&mut self, _first: RowId, _writer: TxnId, _columns: &[Arc<Column>]) -> Result<()> {
-        unreachable!("written with the table data")
+    /// Adds rows `first, first + 1, ...` from columns of equal length.
+    pub fn insert_columns(&mut self, first: RowId, writer: TxnId, columns: &[Arc<Column>]) -> Result<()> {
+        let count = columns.first().map_or(0, |column| column.len());
+        let mut key = Vec::new();
+        for (shape, tree) in &mut self.indexes {
+            for position in 0..count {
+                if shape.column_key(columns, position, &mut key)?.is_some() {
+                    tree.insert(&key, RowId(first.0 + position as u64));
+                }
+            }
+        }
+        self.rows.insert_columns(first, writer, columns);
+        Ok(())
     }
 
-    pub fn update(&mut self, _row: RowId, _writer: TxnId, _values: &Row) -> Result<()> {
-        unreachable!("written with the table data")
+    /// Replaces a row; one that is not there is left alone.
+    pub fn update(&mut self, row: RowId, writer: TxnId, values: &Row) -> Result<()> {
+        if let Some((chunk, slot)) = self.rows.locate(row) {
+            update_indexes(&mut self.indexes, chunk, slot, row, values)?;
+            self.rows.update(row, writer, values);
+        }
+        Ok(())
     }
 
-    pub fn delete(&mut self, _row: RowId) -> Result<()> {
-        unreachable!("written with the table data")
+    /// Removes a row; one that is not there is left alone.
+    pub fn delete(&mut self, row: RowId) -> Result<()> {
+        if let Some((chunk, slot)) = self.rows.locate(row) {
+            let mut key = Vec::new();
+            for (shape, tree) in &mut self.indexes {
+                if shape.slot_key(chunk, slot, &mut key)?.is_some() {
+                    tree.remove(&key, row);
+                }
+            }
+            self.rows.delete(row);
+        }
+        Ok(())
     }
 
     /// Applies a set of changes; those of rows are idempotent in no way: each must fit the rows as they are.
-    pub fn apply(&mut self, _changes: &TableChanges, _writer: TxnId) -> Result<()> {
-        unreachable!("written with the table data")
+    pub fn apply(&mut self, changes: &TableChanges, writer: TxnId) -> Result<()> {
+        for run in &changes.inserted {
+            self.insert_columns(run.first, writer, &run.columns)?;
+        }
+        // In order, so that new rows are appended.
+        let mut rows: Vec<RowId> = changes.rows.keys().copied().collect();
+        rows.sort_unstable();
+        for row in rows {
+            let change = &changes.rows[&row];
+            match (&change.before, &change.after) {
+                (None, Some(after)) if !changes.in_run(row) => self.insert(row, writer, after)?,
+                (None, None) if !changes.in_run(row) => {}
+                (_, Some(after)) => self.update(row, writer, after)?,
+                (_, None) => self.delete(row)?,
+            }
+        }
+        Ok(())
     }
 
+    /// Bytes held by rows and indexes, whether or not a clone shares them. Visits every node.
     pub fn heap_size(&self) -> usize {
-        unreachable!("written with the table data")
+        self.rows.heap_size() + self.indexes.iter().map(|(_, tree)| tree.heap_size()).sum::<usize>()
     }
+}
+
+/// Moves a row's entries to where its new values belong, in the indexes whose keys they change.
+fn update_indexes(
+    indexes: &mut [(Arc<IndexShape>, IndexTree)],
+    chunk: &Chunk,
+    slot: usize,
+    row: RowId,
+    values: &[Datum],
+) -> Result<()> {
+    let (mut old_key, mut new_key) = (Vec::new(), Vec::new());
+    for (shape, tree) in indexes {
+        if shape.is_unchanged(chunk, slot, values) {
+            continue;
+        }
+        let had_entry = shape.slot_key(chunk, slot, &mut old_key)?.is_some();
+        let has_entry = shape.row_key(values, &mut new_key)?.is_some();
+        if had_entry && has_entry && old_key == new_key {
+            continue;
+        }
+        if had_entry {
+            tree.remove(&old_key, row);
+        }
+        if has_entry {
+            tree.insert(&new_key, row);
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,278 @@
+//! Up to about a thousand neighbouring rows, by column.
+
+use std::sync::Arc;
+
+use types::{Datum, Physical};
+
+use super::{CHUNK_ROWS, writers::Writers};
+use crate::{Bitmap, Column, Row, RowId, TxnId};
+
+/// Values of at least this size are given back at once when their row is deleted, smaller ones when the chunk is packed.
+const LARGE_VALUE: usize = 512;
+/// Chunks of no more slots are not worth packing.
+const PACKED_FROM: usize = 64;
+
+/// Up to about a thousand neighbouring rows, by column.
+///
+/// While most rows are there, a row's slot is the distance of its id from the chunk's first one, and slots without a row hold
+/// arbitrary values. A chunk that has lost half of its rows is packed: it keeps the rows that are left side by side, and their
+/// distances in a sorted list.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    first: RowId,
+    columns: Vec<Arc<Column>>,
+    presence: Bitmap,
+    live: usize,
+    /// Distance from `first` of each slot's row, ascending, when the chunk is packed.
+    packed: Option<Arc<[u16]>>,
+    writers: Writers,
+}
+
+impl Chunk {
+    pub(super) fn new(first: RowId, attributes: &[Physical]) -> Chunk {
+        Chunk {
+            first,
+            columns: attributes.iter().map(|&physical| Arc::new(Column::new(physical))).collect(),
+            presence: Bitmap::default(),
+            live: 0,
+            packed: None,
+            writers: Writers::One(TxnId::default()),
+        }
+    }
+
+    /// The columns, over all slots; a slot whose presence bit is clear holds no row.
+    pub fn columns(&self) -> &[Arc<Column>] {
+        &self.columns
+    }
+
+    pub fn presence(&self) -> &Bitmap {
+        &self.presence
+    }
+
+    /// Slots, with or without a row.
+    pub fn slots(&self) -> usize {
+        self.presence.len()
+    }
+
+    /// Slots that hold a row; equal to [`Chunk::slots`] when the presence bitmap need not be looked at.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// The id of the chunk's first slot while it is not packed, and in any case not greater than any id in it.
+    pub fn first(&self) -> RowId {
+        self.first
+    }
+
+    /// The first id that the chunk has no slot for.
+    pub(super) fn end(&self) -> RowId {
+        match self.slots() {
+            0 => self.first,
+            slots => RowId(self.row_id(slots - 1).0.saturating_add(1)),
+        }
+    }
+
+    /// The row id of a slot.
+    pub fn row_id(&self, slot: usize) -> RowId {
+        let distance = match &self.packed {
+            Some(distances) => u64::from(distances[slot]),
+            None => slot as u64,
+        };
+        RowId(self.first.0 + distance)
+    }
+
+    /// The slot that holds a row.
+    pub fn slot_of(&self, row: RowId) -> Option<usize> {
+        let distance = row.0.checked_sub(self.first.0)?;
+        let slot = match &self.packed {
+            Some(distances) => distances.binary_search(&u16::try_from(distance).ok()?).ok()?,
+            None => usize::try_from(distance).ok()?,
+        };
+        (slot < self.slots() && self.presence.get(slot)).then_some(slot)
+    }
+
+    /// The writer of the row version in a slot.
+    pub fn writer(&self, slot: usize) -> TxnId {
+        self.writers.get(slot)
+    }
+
+    /// The row in a slot.
+    pub fn row(&self, slot: usize) -> Row {
+        self.columns.iter().map(|column| column.datum(slot)).collect()
+    }
+
+    pub fn heap_size(&self) -> usize {
+        let columns: usize = self.columns.iter().map(|column| size_of::<Column>() + 24 + column.heap_size()).sum();
+        size_of::<Chunk>() + columns + self.presence.heap_size() + self.writers.heap_size()
+    }
+
+    pub(super) fn insert(&mut self, row: RowId, writer: TxnId, values: &[Datum]) {
+        self.unpack();
+        let slot = (row.0 - self.first.0) as usize;
+        self.extend_to(slot);
+        self.writers.set(slot, writer, self.slots());
+        if slot == self.slots() {
+            for (column, value) in self.columns.iter_mut().zip(values) {
+                Arc::make_mut(column).push(value);
+            }
+            self.presence.push(true);
+        } else {
+            for (column, value) in self.columns.iter_mut().zip(values) {
+                Arc::make_mut(column).set(slot, value);
+            }
+            self.presence.set(slot, true);
+        }
+        self.live += 1;
+        if self.slots() == CHUNK_ROWS {
+            self.seal();
+        }
+    }
+
+    /// Adds `count` rows, of which `row` is the first, from `start` on in these columns.
+    pub(super) fn insert_columns(&mut self, row: RowId, writer: TxnId, columns: &[Arc<Column>], start: usize, count: usize) {
+        self.unpack();
+        let slot = (row.0 - self.first.0) as usize;
+        if slot < self.slots() {
+            for position in start..start + count {
+                let values: Vec<Datum> = columns.iter().map(|column| column.datum(position)).collect();
+                self.insert(RowId(row.0 + (position - start) as u64), writer, &values);
+            }
+            return;
+        }
+        self.extend_to(slot);
+        for (column, more) in self.columns.iter_mut().zip(columns) {
+            Arc::make_mut(column).append_range(more, start, count);
+        }
+        self.append_slots(count, |_| true, |_| writer);
+    }
+
+    /// Adds the rows of a chunk that follows this one.
+    pub(super) fn append_chunk(&mut self, next: &Chunk) {
+        self.unpack();
+        debug_assert!(self.end() <= next.first);
+        if next.packed.is_some() {
+            for slot in next.presence.ones() {
+                self.insert(next.row_id(slot), next.writer(slot), &next.row(slot));
+            }
+            return;
+        }
+        self.extend_to((next.first.0 - self.first.0) as usize);
+        for (column, more) in self.columns.iter_mut().zip(&next.columns) {
+            Arc::make_mut(column).append(more);
+        }
+        self.append_slots(next.slots(), |slot| next.presence.get(slot), |slot| next.writer(slot));
+    }
+
+    /// Counts slots whose values were appended already.
+    fn append_slots(&mut self, count: usize, present: impl Fn(usize) -> bool, writer: impl Fn(usize) -> TxnId) {
+        for slot in 0..count {
+            self.writers.set(self.presence.len(), writer(slot), self.presence.len());
+            self.presence.push(present(slot));
+            self.live += usize::from(present(slot));
+        }
+        if self.slots() == CHUNK_ROWS {
+            self.seal();
+        }
+    }
+
+    /// Replaces the values that differ, so that the columns that stay the same stay shared.
+    pub(super) fn update(&mut self, slot: usize, writer: TxnId, values: &[Datum]) {
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            if !column.holds(slot, value) {
+                Arc::make_mut(column).set(slot, value);
+            }
+        }
+        let slots = self.slots();
+        self.writers.set(slot, writer, slots);
+    }
+
+    pub(super) fn delete(&mut self, slot: usize) {
+        self.presence.set(slot, false);
+        self.live -= 1;
+        if self.slots() > PACKED_FROM && self.live * 2 <= self.slots() {
+            self.pack();
+            return;
+        }
+        for column in &mut self.columns {
+            if column.value_size(slot) >= LARGE_VALUE {
+                Arc::make_mut(column).set(slot, &Datum::Null);
+            }
+        }
+    }
+
+    pub(super) fn push_column(&mut self, column: Arc<Column>) {
+        debug_assert_eq!(column.len(), self.slots());
+        self.columns.push(column);
+    }
+
+    pub(super) fn replace_column(&mut self, attribute: usize, column: Arc<Column>) {
+        debug_assert_eq!(column.len(), self.slots());
+        self.columns[attribute] = column;
+    }
+
+    /// Gives back the room that columns kept to grow.
+    pub(super) fn seal(&mut self) {
+        for column in &mut self.columns {
+            // A shared column is copied without spare room when it is next written.
+            if let Some(column) = Arc::get_mut(column) {
+                column.shrink();
+            }
+        }
+    }
+
+    /// Keeps the rows that are there side by side.
+    fn pack(&mut self) {
+        let slots: Vec<u32> = self.presence.ones().map(|slot| slot as u32).collect();
+        let distances = slots.iter().map(|&slot| (self.row_id(slot as usize).0 - self.first.0) as u16).collect();
+        self.columns.iter_mut().for_each(|column| *column = Arc::new(column.take(&slots)));
+        self.writers = self.writers.take(slots.iter().map(|&slot| slot as usize));
+        self.presence = Bitmap::filled(slots.len(), true);
+        self.packed = Some(distances);
+        self.seal();
+    }
+
+    /// Undoes [`Chunk::pack`]: every id its own slot again.
+    fn unpack(&mut self) {
+        let Some(distances) = self.packed.take() else { return };
+        let slots = distances.last().map_or(0, |&last| usize::from(last) + 1);
+        let mut rows: Vec<Option<u32>> = vec![None; slots];
+        let mut presence = Bitmap::filled(slots, false);
+        for (slot, &distance) in distances.iter().enumerate() {
+            rows[usize::from(distance)] = Some(slot as u32);
+            presence.set(usize::from(distance), self.presence.get(slot));
+        }
+        self.columns.iter_mut().for_each(|column| *column = Arc::new(column.take_optional(&rows)));
+        self.writers = self.writers.take(rows.iter().map(|row| row.map_or(0, |row| row as usize)));
+        self.presence = presence;
+    }
+
+    /// Adds slots without rows up to `slots`.
+    fn extend_to(&mut self, slots: usize) {
+        while self.slots() < slots {
+            let slot = self.slots();
+            self.writers.set(slot, self.writers.get(slot.saturating_sub(1)), slot);
+            self.columns.iter_mut().for_each(|column| Arc::make_mut(column).push_filler());
+            self.presence.push(false);
+        }
+    }
+}
+
+/// A chunk whose slots are all filled, from `start` on in these columns.
+pub(super) fn filled_chunk(first: RowId, writer: TxnId, columns: &[Arc<Column>], start: usize) -> Arc<Chunk> {
+    let adopt = |column: &Arc<Column>| match column.len() {
+        CHUNK_ROWS => Arc::clone(column),
+        _ => {
+            let mut part = column.slice(start, CHUNK_ROWS);
+            part.shrink();
+            Arc::new(part)
+        }
+    };
+    Arc::new(Chunk {
+        first,
+        columns: columns.iter().map(adopt).collect(),
+        presence: Bitmap::filled(CHUNK_ROWS, true),
+        live: CHUNK_ROWS,
+        packed: None,
+        writers: Writers::One(writer),
+    })
+}
