@@ -34,3 +34,10 @@ dump system_columns "select n.nspname, relname, attnum, attname, atttypid, attty
   join pg_namespace n on n.oid = relnamespace where c.oid < 16384 and relkind in ('r', 'v') and attnum > 0 order by 1, 2, 3"
 dump pg_settings "select name, setting, unit, category, short_desc is null, context, vartype, source, min_val, max_val, enumvals, boot_val from pg_settings
   where category not like 'Customized%' order by name"
+dump pg_keywords "select word, catcode, barelabel, catdesc, baredesc from pg_get_keywords() order by word"
+dump pg_ts_config "select oid, cfgname, cfgparser from pg_ts_config order by oid"
+dump pg_ts_dict "select oid, dictname, dicttemplate, dictinitoption from pg_ts_dict order by oid"
+dump pg_conversion "select oid, conname, pg_encoding_to_char(conforencoding), conforencoding, contoencoding, conproc::oid, condefault from pg_conversion order by oid"
+# Domains of information_schema and the row types of system relations beyond pg_type above, with their arrays.
+dump system_types "select t.oid, n.nspname, typname, typtype, typcategory, typbasetype, typtypmod, typnotnull, typarray, typrelid, typelem, typcollation
+  from pg_type t join pg_namespace n on n.oid = typnamespace where t.oid between 10000 and 16383 and n.nspname <> 'pg_toast' order by 1"

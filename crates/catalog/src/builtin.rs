@@ -133,6 +133,25 @@ pub struct SystemRelation {
     pub columns: Vec<SystemColumn>,
 }
 
+/// A type that belongs to the system relations: their row types with their arrays, and information_schema's domains.
+#[derive(Debug)]
+pub struct SystemType {
+    pub oid: Oid,
+    pub schema: &'static str,
+    pub name: &'static str,
+    /// b (array), c (row type) or d (domain)
+    pub kind: char,
+    pub category: char,
+    /// What a domain is over; zero otherwise.
+    pub base: Oid,
+    pub base_typmod: i32,
+    pub not_null: bool,
+    pub array: Oid,
+    pub relation: Oid,
+    pub element: Oid,
+    pub collation: Oid,
+}
+
 /// All facts, indexed the ways the binder asks.
 pub struct Builtins {
     pub types: Vec<BuiltinType>,
@@ -141,6 +160,7 @@ pub struct Builtins {
     pub casts: Vec<BuiltinCast>,
     pub aggregates: Vec<BuiltinAggregate>,
     pub system_relations: Vec<SystemRelation>,
+    pub system_types: Vec<SystemType>,
     type_by_oid: HashMap<Oid, usize>,
     type_by_name: HashMap<&'static str, usize>,
     function_by_oid: HashMap<Oid, usize>,
@@ -151,6 +171,8 @@ pub struct Builtins {
     aggregate_by_function: HashMap<Oid, usize>,
     relation_by_oid: HashMap<Oid, usize>,
     relation_by_name: HashMap<(&'static str, &'static str), usize>,
+    system_type_by_oid: HashMap<Oid, usize>,
+    system_type_by_name: HashMap<(&'static str, &'static str), usize>,
 }
 
 /// The facts, read at first use (a few milliseconds).
@@ -197,8 +219,20 @@ impl Builtins {
         self.relation_by_oid.get(&oid).map(|&at| &self.system_relations[at])
     }
 
-    pub fn system_relation_named(&self, schema: &'static str, name: &'static str) -> Option<&SystemRelation> {
-        self.relation_by_name.get(&(schema, name)).map(|&at| &self.system_relations[at])
+    pub fn system_relation_named<'s>(&'s self, schema: &str, name: &str) -> Option<&'s SystemRelation> {
+        // A map of static names may be read as one of shorter-lived names.
+        let by_name: &HashMap<(&str, &str), usize> = &self.relation_by_name;
+        by_name.get(&(schema, name)).map(|&at| &self.system_relations[at])
+    }
+
+    pub fn system_type(&self, oid: Oid) -> Option<&SystemType> {
+        self.system_type_by_oid.get(&oid).map(|&at| &self.system_types[at])
+    }
+
+    pub fn system_type_named<'s>(&'s self, schema: &str, name: &str) -> Option<&'s SystemType> {
+        // A map of static names may be read as one of shorter-lived names.
+        let by_name: &HashMap<(&str, &str), usize> = &self.system_type_by_name;
+        by_name.get(&(schema, name)).map(|&at| &self.system_types[at])
     }
 
     fn read() -> Builtins {
@@ -208,6 +242,7 @@ impl Builtins {
         let casts: Vec<_> = rows(include_str!("../data/pg_cast.tsv")).map(read_cast).collect();
         let aggregates: Vec<_> = rows(include_str!("../data/pg_aggregate.tsv")).map(read_aggregate).collect();
         let system_relations = read_system_relations();
+        let system_types: Vec<_> = rows(include_str!("../data/system_types.tsv")).map(read_system_type).collect();
         Builtins {
             type_by_oid: index_by(&types, |ty| ty.oid),
             type_by_name: index_by(&types, |ty| ty.name),
@@ -225,6 +260,9 @@ impl Builtins {
             casts,
             aggregates,
             system_relations,
+            system_type_by_oid: index_by(&system_types, |ty| ty.oid),
+            system_type_by_name: index_by(&system_types, |ty| (ty.schema, ty.name)),
+            system_types,
         }
     }
 }
@@ -361,6 +399,23 @@ fn read_aggregate(row: Vec<&'static str>) -> BuiltinAggregate {
         direct_arguments: number(row[2]),
         sort_operator: oid(row[15]),
         transition_type: oid(row[16]),
+    }
+}
+
+fn read_system_type(row: Vec<&'static str>) -> SystemType {
+    SystemType {
+        oid: oid(row[0]),
+        schema: row[1],
+        name: row[2],
+        kind: letter(row[3]),
+        category: letter(row[4]),
+        base: oid(row[5]),
+        base_typmod: number(row[6]),
+        not_null: row[7] == "t",
+        array: oid(row[8]),
+        relation: oid(row[9]),
+        element: oid(row[10]),
+        collation: oid(row[11]),
     }
 }
 

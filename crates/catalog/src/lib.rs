@@ -13,6 +13,7 @@ pub mod constraint;
 pub mod index;
 pub mod relation;
 pub mod sequence;
+pub mod type_names;
 pub mod user_type;
 
 pub use catalog::{Catalog, Schema};
@@ -20,6 +21,7 @@ pub use constraint::{Constraint, ConstraintKind};
 pub use index::{IndexColumn, IndexDefinition, IndexKey};
 pub use relation::{Attribute, GeneratedKind, IdentityKind, Persistence, Relation, RelationKind};
 pub use sequence::SequenceDefinition;
+pub use type_names::{NamedRelation, Names};
 pub use user_type::{EnumDefinition, UserType, UserTypeKind};
 
 /// An object's name.
