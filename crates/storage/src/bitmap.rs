@@ -54,6 +54,12 @@ impl Bitmap {
         self.count_ones() == self.len
     }
 
+    /// Clears the bits that are clear in `other`, which must be as long.
+    pub fn intersect(&mut self, other: &Bitmap) {
+        debug_assert_eq!(self.len, other.len);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word &= other);
+    }
+
     /// Indexes of the set bits, ascending.
     pub fn ones(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(position, &word)| {
