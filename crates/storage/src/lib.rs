@@ -18,7 +18,7 @@ pub use bitmap::Bitmap;
 pub use change_set::{ChangeSet, InsertedRun, RowChange, TableChanges};
 pub use column::{Column, FixedType};
 pub use index_shape::{IndexShape, KeySource};
-pub use index_tree::IndexTree;
+pub use index_tree::{IndexBuilder, IndexTree};
 pub use row_tree::{Chunk, RowTree};
 pub use table_data::{IndexId, TableData, TableId};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{Datum, Physical, Result};
 
-use crate::{Chunk, Column, IndexTree, Row, RowId, RowTree, TableChanges, TxnId, index_shape::IndexShape};
+use crate::{Chunk, Column, IndexBuilder, IndexShape, IndexTree, Row, RowId, RowTree, TableChanges, TxnId};
 
 /// Names a table's storage. It is the relation's relfilenode: TRUNCATE and rewrites give a table a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,21 +37,26 @@ impl TableData {
     ///
     /// Errors: 23505 with PostgreSQL's "could not create unique index" left to the caller: the duplicate row ids are returned.
     pub fn add_index(&mut self, shape: Arc<IndexShape>) -> Result<Result<(), (RowId, RowId)>> {
-        let mut tree = IndexTree::default();
+        let mut builder = IndexBuilder::default();
+        // Rows whose key may be there many times, ascending.
+        let mut null_rows = Vec::new();
         let mut key = Vec::new();
         for chunk in self.rows.chunks() {
             for slot in chunk.presence().ones() {
                 let Some(null) = shape.slot_key(&chunk, slot, &mut key)? else { continue };
                 let row = chunk.row_id(slot);
-                if shape.unique
-                    && (!null || shape.nulls_not_distinct)
-                    && let Some(other) = tree.get(&key)
-                {
-                    return Ok(Err((other, row)));
+                builder.push(&key, row);
+                if null && !shape.nulls_not_distinct {
+                    null_rows.push(row);
                 }
-                tree.insert(&key, row);
             }
         }
+        if shape.unique
+            && let Some(duplicate) = builder.duplicate(|row| null_rows.binary_search(&row).is_err())
+        {
+            return Ok(Err(duplicate));
+        }
+        let tree = builder.build();
         self.indexes.push((shape, tree));
         Ok(Ok(()))
     }
