@@ -90,6 +90,10 @@ fn encode_value(datum: &Datum, key: &mut Vec<u8>) -> Result<()> {
         Datum::TimestampTz(value) => key.extend(number::int8(value.0)),
         Datum::Interval(value) => key.extend(interval(*value)),
         Datum::Uuid(value) => key.extend(value),
+        Datum::Bit(value) => {
+            encode_bytes(value.bytes(), key);
+            key.extend((value.len() as u32).to_be_bytes());
+        }
         Datum::Enum(value) => key.extend(number::float4(value.sort_order)),
         Datum::Jsonb(value) => nested::jsonb(value, key)?,
         Datum::Array(value) => nested::array(value, key)?,

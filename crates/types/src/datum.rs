@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{Array, Date, Interval, Jsonb, Numeric, Oid, SqlType, Time, TimeTz, Timestamp, TimestampTz};
+use crate::{Array, BitString, Date, Interval, Jsonb, Numeric, Oid, SqlType, Time, TimeTz, Timestamp, TimestampTz};
 
 /// One SQL value, self-describing. 24 bytes; cloning never copies more than a reference count.
 ///
-/// Equality is structural (NaN equals NaN is *not* implied): SQL comparison lives in the `expr` crate.
+/// Comparison and hashing follow PostgreSQL's operators and live in [`crate::datum_order`].
 #[derive(Clone, Debug, Default)]
 pub enum Datum {
     #[default]
@@ -31,6 +31,8 @@ pub enum Datum {
     Uuid([u8; 16]),
     Jsonb(Arc<Jsonb>),
     Array(Arc<Array>),
+    /// bit(n) and bit varying(n)
+    Bit(Arc<BitString>),
     Enum(Arc<EnumLabel>),
     Record(Arc<Record>),
 }
@@ -81,6 +83,7 @@ impl Datum {
             Datum::Array(array) => array.heap_size(),
             Datum::Record(record) => record.fields.iter().map(|field| 24 + field.heap_size()).sum::<usize>() + 64,
             Datum::Enum(_) => 48,
+            Datum::Bit(bits) => bits.bytes().len() + 40,
             _ => 0,
         }
     }

@@ -7,8 +7,10 @@
 
 pub mod array;
 pub mod binary_format;
+pub mod bit_string;
 pub mod datetime;
 pub mod datum;
+pub mod datum_order;
 pub mod error;
 pub mod format_settings;
 pub mod json;
@@ -18,8 +20,10 @@ pub mod sql_type;
 pub mod text_format;
 
 pub use array::Array;
+pub use bit_string::BitString;
 pub use datetime::{Date, Interval, Time, TimeTz, Timestamp, TimestampTz};
 pub use datum::{Datum, EnumLabel, Record};
+pub use datum_order::{compare_datums, hash_datum};
 pub use error::{Error, Result, SqlState};
 pub use format_settings::FormatSettings;
 pub use json::Jsonb;

@@ -1,6 +1,6 @@
 //! Numbers as memcomparable bytes.
 
-use types::{Error, Numeric, Result};
+use types::{Numeric, Result};
 
 use super::invert;
 
@@ -33,14 +33,20 @@ const POSITIVE: u8 = 4;
 const POSITIVE_INFINITY: u8 = 5;
 const NAN: u8 = 6;
 
-pub(super) fn numeric(_value: &Numeric, _key: &mut Vec<u8>) -> Result<()> {
-    let _ = (NEGATIVE_INFINITY, POSITIVE_INFINITY, NAN);
-    Err(Error::unsupported("an index on numeric"))
+pub(super) fn numeric(value: &Numeric, key: &mut Vec<u8>) -> Result<()> {
+    let finite = value.with_decimal_digits(|negative, digits, scale| decimal(negative, digits, scale, key));
+    if finite.is_none() {
+        key.push(match value.signum() {
+            _ if value.is_nan() => NAN,
+            -1 => NEGATIVE_INFINITY,
+            _ => POSITIVE_INFINITY,
+        });
+    }
+    Ok(())
 }
 
 /// `digits / 10^scale` with its sign, digits in ASCII: a class byte, the decimal exponent, then the digits in pairs from the decimal
 /// point's side of the first one, each plus one so that 0 ends them. Leading and trailing zeros do not count.
-#[expect(dead_code, reason = "numeric gets its digits with the types crate's next version")]
 fn decimal(negative: bool, digits: &[u8], scale: u32, key: &mut Vec<u8>) {
     let leading = digits.iter().take_while(|&&digit| digit == b'0').count();
     let significant = &digits[leading..];

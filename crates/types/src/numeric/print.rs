@@ -27,13 +27,19 @@ impl Numeric {
         }
     }
 
-    /// The value in scientific notation with `significant` digits after the first, as `%e`-like formats (to_char EEEE) need it:
-    /// the digits, and the decimal exponent of the first.
-    pub fn decimal_digits_and_exponent(&self) -> Option<(String, i64)> {
-        let (mantissa, scale) = self.big_parts()?;
-        let digits = mantissa.magnitude().to_str_radix(10);
-        let exponent = digits.len() as i64 - 1 - i64::from(scale);
-        Some((digits, exponent))
+    /// Hands sign, the absolute mantissa's decimal digits and the scale of a finite value to `read`; None of NaN and infinities.
+    pub fn with_decimal_digits<R>(&self, read: impl FnOnce(bool, &[u8], u32) -> R) -> Option<R> {
+        match &self.0 {
+            Repr::Small { scale, mantissa } => {
+                let mut buffer = itoa::Buffer::new();
+                Some(read(*mantissa < 0, buffer.format(mantissa.unsigned_abs()).as_bytes(), u32::from(*scale)))
+            }
+            Repr::Big(big) => {
+                let negative = big.mantissa.sign() == num_bigint::Sign::Minus;
+                Some(read(negative, big.mantissa.magnitude().to_str_radix(10).as_bytes(), big.scale))
+            }
+            Repr::NaN | Repr::PositiveInfinity | Repr::NegativeInfinity => None,
+        }
     }
 }
 
