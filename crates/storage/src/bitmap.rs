@@ -46,6 +46,56 @@ impl Bitmap {
         self.set(self.len - 1, bit);
     }
 
+    /// Appends `count` equal bits.
+    pub fn extend_filled(&mut self, count: usize, bit: bool) {
+        let old_len = self.len;
+        self.len += count;
+        self.words.resize(self.len.div_ceil(64), if bit { u64::MAX } else { 0 });
+        if bit && !old_len.is_multiple_of(64) {
+            self.words[old_len / 64] |= u64::MAX << (old_len % 64);
+        }
+        self.clear_tail();
+    }
+
+    /// Appends the bits `start..start + count` of another bitmap.
+    pub fn append_range(&mut self, other: &Bitmap, start: usize, count: usize) {
+        debug_assert!(start + count <= other.len);
+        self.words.reserve((self.len + count).div_ceil(64) - self.words.len());
+        let mut done = 0;
+        while done < count {
+            let run = (count - done).min(64);
+            let word = other.word_at(start + done);
+            let word = if run == 64 { word } else { word & ((1 << run) - 1) };
+            let used = self.len % 64;
+            if used == 0 {
+                self.words.push(word);
+            } else {
+                let last = self.words.len() - 1;
+                self.words[last] |= word << used;
+                if used + run > 64 {
+                    self.words.push(word >> (64 - used));
+                }
+            }
+            self.len += run;
+            done += run;
+        }
+    }
+
+    /// The bits at these positions, in this order.
+    pub fn take(&self, positions: &[u32]) -> Bitmap {
+        positions.iter().map(|&position| self.get(position as usize)).collect()
+    }
+
+    /// 64 bits from a position on; those past the end are zero.
+    fn word_at(&self, start: usize) -> u64 {
+        let (word, shift) = (start / 64, start % 64);
+        let low = self.words[word] >> shift;
+        match self.words.get(word + 1) {
+            Some(next) if shift > 0 => low | next << (64 - shift),
+            _ => low,
+        }
+    }
+
     pub fn count_ones(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
@@ -91,6 +141,61 @@ impl Bitmap {
             && let Some(last) = self.words.last_mut()
         {
             *last &= (1 << used) - 1;
+        }
+    }
+}
+
+impl FromIterator<bool> for Bitmap {
+    fn from_iter<I: IntoIterator<Item = bool>>(bits: I) -> Bitmap {
+        let mut bitmap = Bitmap::default();
+        let (mut word, mut used) = (0, 0);
+        for bit in bits {
+            word |= u64::from(bit) << used;
+            used += 1;
+            if used == 64 {
+                bitmap.words.push(word);
+                (word, used) = (0, 0);
+            }
+        }
+        bitmap.len = bitmap.words.len() * 64 + used;
+        if used > 0 {
+            bitmap.words.push(word);
+        }
+        bitmap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bits(bitmap: &Bitmap) -> Vec<bool> {
+        (0..bitmap.len()).map(|index| bitmap.get(index)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn appending_is_the_same_bit_by_bit(
+            left in prop::collection::vec(any::<bool>(), 0..200),
+            right in prop::collection::vec(any::<bool>(), 1..300),
+            start in any::<usize>(),
+            filled in 0..150usize,
+            bit in any::<bool>(),
+        ) {
+            let start = start % right.len();
+            let count = (right.len() - start) * 2 / 3;
+            let mut bitmap: Bitmap = left.iter().copied().collect();
+            bitmap.append_range(&right.iter().copied().collect(), start, count);
+            bitmap.extend_filled(filled, bit);
+            let mut expected = left;
+            expected.extend_from_slice(&right[start..start + count]);
+            expected.extend(std::iter::repeat_n(bit, filled));
+            prop_assert_eq!(bits(&bitmap), expected.clone());
+            let ones: Vec<usize> = (0..expected.len()).filter(|&index| expected[index]).collect();
+            prop_assert_eq!(bitmap.ones().collect::<Vec<_>>(), ones.clone());
+            prop_assert_eq!(bitmap.count_ones(), ones.len());
         }
     }
 }

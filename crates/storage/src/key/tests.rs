@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use types::{Array, Datum, EnumLabel, Interval, Oid, SqlType, TimeTz};
+use types::{Array, Datum, EnumLabel, Interval, Numeric, Oid, SqlType, TimeTz};
 
 use super::*;
 
@@ -49,6 +49,45 @@ fn floats_with_nan_greatest_and_one_zero() {
     let order = KeyOrder::ASCENDING;
     assert_eq!(encoded(&Datum::Float8(-0.0), order), encoded(&Datum::Float8(0.0), order));
     assert_eq!(encoded(&Datum::Float4(-f32::NAN), order), encoded(&Datum::Float4(f32::NAN), order));
+}
+
+#[test]
+fn numerics_of_any_precision() {
+    let parse = |text: &&str| Datum::Numeric(Numeric::parse(text).unwrap());
+    let ascending = [
+        "-Infinity",
+        "-1e40",
+        "-100000000000000000000.5",
+        "-100",
+        "-99.99",
+        "-1.01",
+        "-1",
+        "-0.5",
+        "-1e-30",
+        "0",
+        "1e-30",
+        "0.00999",
+        "0.01",
+        "0.5",
+        "1",
+        "1.000000000000000000000000000001",
+        "1.01",
+        "9",
+        "10",
+        "99.99",
+        "100",
+        "101",
+        "9223372036854775807",
+        "9223372036854775808",
+        "1e40",
+        "1e1000",
+        "Infinity",
+        "NaN",
+    ];
+    assert_ascending(&ascending.iter().map(parse).collect::<Vec<_>>());
+    for (left, right) in [("1", "1.000"), ("0", "0.00"), ("1e19", "10000000000000000000.00"), ("-12.30", "-12.3")] {
+        assert_eq!(encoded(&parse(&left), KeyOrder::ASCENDING), encoded(&parse(&right), KeyOrder::ASCENDING), "{left} {right}");
+    }
 }
 
 #[test]

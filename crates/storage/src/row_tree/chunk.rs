@@ -248,19 +248,21 @@ impl Chunk {
 
     /// Adds slots without rows up to `slots`.
     fn extend_to(&mut self, slots: usize) {
-        while self.slots() < slots {
-            let slot = self.slots();
-            self.writers.set(slot, self.writers.get(slot.saturating_sub(1)), slot);
-            self.columns.iter_mut().for_each(|column| Arc::make_mut(column).push_filler());
-            self.presence.push(false);
+        let (from, count) = (self.slots(), slots.saturating_sub(self.slots()));
+        if count == 0 {
+            return;
         }
+        let writer = if from == 0 { TxnId::default() } else { self.writers.get(from - 1) };
+        (from..slots).for_each(|slot| self.writers.set(slot, writer, slot));
+        self.columns.iter_mut().for_each(|column| Arc::make_mut(column).append_fillers(count));
+        self.presence.extend_filled(count, false);
     }
 }
 
 /// A chunk whose slots are all filled, from `start` on in these columns.
 pub(super) fn filled_chunk(first: RowId, writer: TxnId, columns: &[Arc<Column>], start: usize) -> Arc<Chunk> {
     let adopt = |column: &Arc<Column>| match column.len() {
-        CHUNK_ROWS => Arc::clone(column),
+        CHUNK_ROWS if column.is_compact() => Arc::clone(column),
         _ => {
             let mut part = column.slice(start, CHUNK_ROWS);
             part.shrink();

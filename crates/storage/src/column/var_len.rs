@@ -1,0 +1,225 @@
+//! Values of variable length, as ranges of shared and private bytes.
+//!
+//! ```text
+//! ranges:  (0,5) (5,3) (90,7)          start and length of each row's bytes
+//! base:    [0 .. 84)                   shared with clones and with vectors gathered from this one, never changes
+//! tail:    [84 .. 97)                  own, grows at its end
+//! ```
+//!
+//! So a clone of a large vector copies its ranges only, and a value written to the clone goes to the clone's tail. Bytes that no
+//! row refers to any more are garbage; when they outweigh the rest, the vector is rebuilt.
+
+use std::sync::Arc;
+
+/// A tail above this many bytes becomes part of a new base when the vector is cloned.
+const CLONED_TAIL: usize = 4096;
+/// Garbage below this many bytes is not worth a rebuild.
+const GARBAGE: usize = 4096;
+
+/// Values of variable length: each row is a range of bytes. A vector holds less than 4 GiB.
+#[derive(Debug, Default)]
+pub struct VarLen {
+    ranges: Vec<(u32, u32)>,
+    base: Option<Arc<Vec<u8>>>,
+    base_len: u32,
+    tail: Vec<u8>,
+    /// Bytes that rows refer to, shared ones counted for each row.
+    live: usize,
+}
+
+impl Clone for VarLen {
+    fn clone(&self) -> VarLen {
+        self.with_heap(self.ranges.clone(), self.live)
+    }
+}
+
+impl VarLen {
+    pub(super) fn with_capacity(capacity: usize) -> VarLen {
+        VarLen { ranges: Vec::with_capacity(capacity), ..VarLen::default() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    #[inline]
+    pub fn get(&self, index: usize) -> &[u8] {
+        self.bytes_of(self.ranges[index])
+    }
+
+    #[inline]
+    fn bytes_of(&self, (start, length): (u32, u32)) -> &[u8] {
+        let (heap, start) = match &self.base {
+            Some(base) if start < self.base_len => (base.as_slice(), start as usize),
+            _ => (self.tail.as_slice(), (start - self.base_len) as usize),
+        };
+        &heap[start..start + length as usize]
+    }
+
+    pub(super) fn push(&mut self, value: &[u8]) {
+        let range = self.add_bytes(value);
+        self.ranges.push(range);
+        self.live += value.len();
+    }
+
+    /// Replaces a value. The old one's bytes become garbage.
+    pub(super) fn set(&mut self, index: usize, value: &[u8]) {
+        self.live = self.live - self.ranges[index].1 as usize + value.len();
+        self.ranges[index] = self.add_bytes(value);
+        if self.heap_len() > 2 * self.live + GARBAGE {
+            *self = self.rebuilt(self.ranges.iter().copied());
+        }
+    }
+
+    fn heap_len(&self) -> usize {
+        self.base_len as usize + self.tail.len()
+    }
+
+    fn add_bytes(&mut self, value: &[u8]) -> (u32, u32) {
+        let start =
+            u32::try_from(self.heap_len()).expect("a vector holds less than 4 GiB: values are at most 1 GiB, batches short");
+        self.tail.extend_from_slice(value);
+        (start, value.len() as u32)
+    }
+
+    /// A vector of these ranges of bytes of this one, without garbage.
+    fn rebuilt(&self, ranges: impl Iterator<Item = (u32, u32)> + Clone) -> VarLen {
+        let live = ranges.clone().map(|(_, length)| length as usize).sum();
+        let mut heap = Vec::with_capacity(live);
+        let ranges: Vec<(u32, u32)> = ranges
+            .map(|range| {
+                let start = heap.len() as u32;
+                heap.extend_from_slice(self.bytes_of(range));
+                (start, range.1)
+            })
+            .collect();
+        VarLen { ranges, base_len: live as u32, base: (live > 0).then(|| Arc::new(heap)), tail: Vec::new(), live }
+    }
+
+    /// A vector of these ranges: with the bytes shared when it takes a good part of them, copied when few.
+    fn gathered(&self, ranges: Vec<(u32, u32)>) -> VarLen {
+        let live: usize = ranges.iter().map(|(_, length)| *length as usize).sum();
+        let few = live <= CLONED_TAIL || live < self.heap_len() / 8;
+        if few { self.rebuilt(ranges.into_iter()) } else { self.with_heap(ranges, live) }
+    }
+
+    /// A vector of these ranges that takes over the bytes: the base by reference, the tail by a copy.
+    fn with_heap(&self, ranges: Vec<(u32, u32)>, live: usize) -> VarLen {
+        if self.tail.len() <= CLONED_TAIL {
+            return VarLen { ranges, base: self.base.clone(), base_len: self.base_len, tail: self.tail.clone(), live };
+        }
+        // A value that many rows share must not be copied for each of them.
+        if live <= self.heap_len() {
+            return self.rebuilt(ranges.into_iter());
+        }
+        let base = self.base.as_ref().map_or(&[][..], |base| base);
+        let heap = [base, &self.tail].concat();
+        VarLen { ranges, base_len: heap.len() as u32, base: Some(Arc::new(heap)), tail: Vec::new(), live }
+    }
+
+    pub(super) fn take(&self, rows: &[u32]) -> VarLen {
+        self.gathered(rows.iter().map(|&row| self.ranges[row as usize]).collect())
+    }
+
+    /// Like `take`, with an empty value where there is no row.
+    pub(super) fn take_optional(&self, rows: &[Option<u32>]) -> VarLen {
+        let empty = (self.base_len, 0);
+        self.gathered(rows.iter().map(|row| row.map_or(empty, |row| self.ranges[row as usize])).collect())
+    }
+
+    pub(super) fn slice(&self, start: usize, len: usize) -> VarLen {
+        self.gathered(self.ranges[start..start + len].to_vec())
+    }
+
+    pub(super) fn append_range(&mut self, other: &VarLen, start: usize, len: usize) {
+        self.ranges.reserve(len);
+        self.tail.reserve(other.ranges[start..start + len].iter().map(|(_, length)| *length as usize).sum());
+        other.ranges[start..start + len].iter().for_each(|&range| self.push(other.bytes_of(range)));
+    }
+
+    pub(super) fn append_taken(&mut self, other: &VarLen, rows: &[u32]) {
+        self.ranges.reserve(rows.len());
+        rows.iter().for_each(|&row| self.push(other.get(row as usize)));
+    }
+
+    /// One value many times over, its bytes once.
+    pub(super) fn repeat(value: &[u8], len: usize) -> VarLen {
+        let mut repeated = VarLen::default();
+        let range = repeated.add_bytes(value);
+        repeated.ranges = vec![range; len];
+        repeated.live = value.len() * len;
+        repeated
+    }
+
+    /// Gives back garbage and the room to grow, and makes all bytes shareable.
+    pub(super) fn shrink(&mut self) {
+        let heap_len = self.heap_len();
+        if self.base.is_none() && heap_len <= self.live {
+            self.tail.shrink_to_fit();
+            self.base_len = heap_len as u32;
+            self.base = (heap_len > 0).then(|| Arc::new(std::mem::take(&mut self.tail)));
+            self.ranges.shrink_to_fit();
+        } else if heap_len > self.live {
+            *self = self.rebuilt(self.ranges.iter().copied());
+        }
+    }
+
+    /// Whether little else than the values is held.
+    pub(super) fn is_compact(&self) -> bool {
+        self.heap_len() <= self.live + self.live / 8 && self.tail.capacity() <= CLONED_TAIL
+    }
+
+    /// Shared bytes count in full.
+    pub(super) fn heap_size(&self) -> usize {
+        self.ranges.capacity() * 8 + self.base.as_ref().map_or(0, |base| base.capacity() + 40) + self.tail.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_bytes_and_updates_do_not_pile_up() {
+        let mut values = VarLen::default();
+        (0..1000).for_each(|i| values.push(format!("value number {i}").as_bytes()));
+        values.shrink();
+        let before = values.clone();
+        let size = values.heap_size();
+        for round in 0..20_000usize {
+            values.set(round * 7 % 1000, format!("new value {}", round % 10).as_bytes());
+        }
+        assert!(values.heap_size() < 3 * size + GARBAGE, "{} of {size}", values.heap_size());
+        assert_eq!(before.get(7), b"value number 7");
+        assert_eq!(values.get(7), b"new value 1");
+        let mut chained = values;
+        for round in 0..500usize {
+            let held = chained.clone();
+            chained.set(round, b"x");
+            assert_eq!((held.get(round).len(), chained.get(round)), (11, &b"x"[..]));
+        }
+    }
+
+    #[test]
+    fn a_value_that_many_rows_share_is_held_once() {
+        let values = VarLen::repeat(&[7; 100_000], 50_000);
+        let mut taken = values.clone().take(&vec![3; 60_000]);
+        taken.push(b"x");
+        let copy = taken.slice(0, 60_001);
+        assert!(copy.heap_size() < 2_000_000, "{}", copy.heap_size());
+        assert_eq!((copy.get(9), copy.get(60_000)), (&[7; 100_000][..], &b"x"[..]));
+    }
+
+    #[test]
+    fn a_cleared_vector_gives_its_bytes_back() {
+        let mut values = VarLen::repeat(&[7; 100], 100);
+        (0..100).for_each(|row| values.set(row, &[row as u8; 2000]));
+        (0..99).for_each(|row| values.set(row, &[]));
+        assert!(values.heap_size() < 12_000, "{}", values.heap_size());
+        assert_eq!(values.get(99), [99; 2000]);
+    }
+}
