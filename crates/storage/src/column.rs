@@ -2,6 +2,7 @@
 //!
 //! The same type serves both, so that a scan lends a chunk's columns to the executor by reference count, without a copy.
 
+mod compare;
 mod data;
 mod gather;
 mod var_len;

@@ -135,4 +135,6 @@ fn interval(value: Interval) -> [u8; 12] {
 }
 
 #[cfg(test)]
+pub(crate) mod random_datums;
+#[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use types::{Array, Datum, EnumLabel, Interval, Numeric, Oid, SqlType, TimeTz};
+use proptest::prelude::*;
+use types::{Array, Datum, EnumLabel, Interval, Numeric, Oid, SqlType, TimeTz, datum_order::compare_datums};
 
-use super::*;
+use super::{random_datums::columns_of_one_type, *};
 
 fn encoded(datum: &Datum, order: KeyOrder) -> Vec<u8> {
     let mut key = Vec::new();
@@ -142,4 +143,29 @@ fn arrays_elementwise_then_by_shape() {
         array(&[Some(2)]),
         array(&[None]),
     ]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #[test]
+    fn bytes_compare_as_values_do(
+        (_, datums) in columns_of_one_type(),
+        descending in any::<bool>(),
+        nulls_first in any::<bool>(),
+    ) {
+        let order = KeyOrder { descending, nulls_first };
+        let keys: Vec<Vec<u8>> = datums.iter().map(|datum| encoded(datum, order)).collect();
+        for (left, left_key) in datums.iter().zip(&keys) {
+            for (right, right_key) in datums.iter().zip(&keys) {
+                let expected = match (left.is_null(), right.is_null()) {
+                    (false, false) if descending => compare_datums(right, left),
+                    (false, false) => compare_datums(left, right),
+                    (left_null, right_null) if nulls_first => right_null.cmp(&left_null),
+                    (left_null, right_null) => left_null.cmp(&right_null),
+                };
+                prop_assert_eq!(left_key.cmp(right_key), expected, "{:?} {:?} {:?}", left, right, order);
+                prop_assert!(left_key == right_key || !right_key.starts_with(left_key), "{:?} {:?}", left, right);
+            }
+        }
+    }
 }
