@@ -175,9 +175,7 @@ impl Compiler<'_> {
                 cast::cast(self.compile(operand)?, operand.ty(), method, *ty, *explicit)
             }
             Expr::Subscript { operand, subscripts, ty } => subscript::fetch(self, operand, subscripts, *ty),
-            Expr::SubscriptAssign { operand, subscripts, value, ty } => {
-                subscript::assign(self, operand, subscripts, value, *ty)
-            }
+            Expr::SubscriptAssign { operand, subscripts, value, ty } => subscript::assign(self, operand, subscripts, value, *ty),
             Expr::Field { operand, field, ty } => {
                 Ok(Arc::new(row::Field { operand: self.compile(operand)?, field: *field, ty: *ty }))
             }

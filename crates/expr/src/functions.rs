@@ -23,10 +23,12 @@ use crate::{EvalContext, Vector};
 pub mod kernel;
 pub mod lift;
 
+pub mod array_subscript;
 pub mod boolean;
 pub mod compare;
 pub mod float;
 pub mod integer;
+pub mod json_path_text;
 pub mod text_comparison;
 
 pub use lift::{Arguments, rows, vectors};

@@ -60,11 +60,33 @@ pub(crate) fn array_compare(
 fn set_of(array: &Datum, function: &BuiltinFunction, all: bool) -> Option<Set> {
     let Datum::Array(array) = array else { return None };
     let equality = [
-        "int2eq", "int4eq", "int8eq", "int24eq", "int42eq", "int28eq", "int82eq", "int48eq", "int84eq", "texteq", "uuid_eq", "oideq",
+        "int2eq",
+        "int4eq",
+        "int8eq",
+        "int24eq",
+        "int42eq",
+        "int28eq",
+        "int82eq",
+        "int48eq",
+        "int84eq",
+        "texteq",
+        "uuid_eq",
+        "oideq",
         "nameeqtext",
     ];
     let inequality = [
-        "int2ne", "int4ne", "int8ne", "int24ne", "int42ne", "int28ne", "int82ne", "int48ne", "int84ne", "textne", "uuid_ne", "oidne",
+        "int2ne",
+        "int4ne",
+        "int8ne",
+        "int24ne",
+        "int42ne",
+        "int28ne",
+        "int82ne",
+        "int48ne",
+        "int84ne",
+        "textne",
+        "uuid_ne",
+        "oidne",
         "namenetext",
     ];
     let wanted = if all { &inequality } else { &equality };

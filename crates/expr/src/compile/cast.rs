@@ -107,13 +107,7 @@ fn map_rows(vector: Vector, len: usize, physical: Physical, convert: impl Fn(Dat
 }
 
 /// By a function of the value, perhaps the modifier, perhaps whether the cast is explicit.
-fn by_function(
-    operand: Node,
-    from: SqlType,
-    function: &'static BuiltinFunction,
-    ty: SqlType,
-    explicit: bool,
-) -> Result<Node> {
+fn by_function(operand: Node, from: SqlType, function: &'static BuiltinFunction, ty: SqlType, explicit: bool) -> Result<Node> {
     let mut arguments = vec![operand];
     let mut types = vec![from];
     if function.argument_types.len() > 1 {
@@ -216,14 +210,7 @@ struct ArrayCast {
     element_type: SqlType,
 }
 
-fn array(
-    operand: Node,
-    from: SqlType,
-    method: &CastMethod,
-    element: SqlType,
-    ty: SqlType,
-    explicit: bool,
-) -> Result<Node> {
+fn array(operand: Node, from: SqlType, method: &CastMethod, element: SqlType, ty: SqlType, explicit: bool) -> Result<Node> {
     let from_element = element_of(from.oid).map_or(element, SqlType::of);
     let cast = cast(Arc::new(leaf::Position(0)), from_element, method, element.with_typmod(ty.typmod), explicit)?;
     Ok(Arc::new(ArrayCast { operand, element: cast, from_element: from_element.physical, element_type: element.with_typmod(-1) }))

@@ -295,8 +295,7 @@ pub(crate) fn distinct(
 impl Evaluate for Distinct {
     fn evaluate(&self, batch: &Batch, context: &EvalContext) -> Result<Vector> {
         let (left, right, equal) = self.pair.evaluate(batch, context)?;
-        let mut values: Vec<bool> =
-            (0..batch.len).map(|row| (left.is_null(row) && right.is_null(row)) == self.negated).collect();
+        let mut values: Vec<bool> = (0..batch.len).map(|row| (left.is_null(row) && right.is_null(row)) == self.negated).collect();
         equal.into_iter().for_each(|row| values[row as usize] = self.negated);
         if batch.len == 1 {
             return Ok(Vector::Constant(Datum::Bool(values[0])));

@@ -20,6 +20,12 @@ pub(super) fn fold(node: &dyn Evaluate) -> Option<Datum> {
     }
 }
 
+/// A copy of the context that constants are folded in.
+#[cfg(test)]
+pub(crate) fn context() -> EvalContext {
+    CONTEXT.clone()
+}
+
 /// A context in which only immutable functions can run: there is no session, and asking one is an error.
 static CONTEXT: LazyLock<EvalContext> = LazyLock::new(|| EvalContext {
     parameters: Arc::new([]),

@@ -52,7 +52,10 @@ pub(crate) fn junction(terms: Vec<Node>, decisive: bool) -> Node {
 enum State {
     /// The same for all rows.
     One(Option<bool>),
-    Many { values: Vec<bool>, valid: Option<Bitmap> },
+    Many {
+        values: Vec<bool>,
+        valid: Option<Bitmap>,
+    },
 }
 
 impl State {

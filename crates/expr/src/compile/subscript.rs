@@ -178,9 +178,8 @@ pub(crate) fn assign(
 
 impl Assign {
     fn row(&self, old: Datum, value: Datum, parts: &[PartVectors], row: usize, context: &EvalContext) -> Result<Datum> {
-        let null_subscript = |what: &str| {
-            Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("{what} subscript in assignment must not be null"))
-        };
+        let null_subscript =
+            |what: &str| Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, format!("{what} subscript in assignment must not be null"));
         if self.json {
             let path: Option<Vec<Arc<str>>> = parts.iter().map(|part| part.key(row)).collect();
             let Some(path) = path else { return Err(null_subscript("jsonb")) };

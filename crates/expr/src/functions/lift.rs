@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use storage::{Bitmap, Column, FixedType, column::ColumnData};
 use types::{
-    Array, Date, Datum, EnumLabel, Interval, Jsonb, Numeric, Oid, Physical, Record, Result, Time, TimeTz, Timestamp, TimestampTz,
+    Array, BitString, Date, Datum, EnumLabel, Interval, Jsonb, Numeric, Oid, Physical, Record, Result, Time, TimeTz, Timestamp,
+    TimestampTz,
 };
 
 use super::{CallSite, Function};
@@ -215,7 +216,7 @@ macro_rules! shared_arguments {
     )*};
 }
 
-shared_arguments! { Jsonb(Jsonb), Array(Array), Enum(EnumLabel), Record(Record) }
+shared_arguments! { Jsonb(Jsonb), Array(Array), Enum(EnumLabel), Record(Record), Bit(BitString) }
 
 impl Argument for Datum {
     type View<'a> = Datum;
@@ -334,6 +335,7 @@ datum_values! {
     Array: value => Datum::Array(Arc::new(value)),
     Arc<Array>: value => Datum::Array(value),
     Arc<EnumLabel>: value => Datum::Enum(value),
+    BitString: value => Datum::Bit(Arc::new(value)),
     Record: value => Datum::Record(Arc::new(value)),
 }
 
