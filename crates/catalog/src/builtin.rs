@@ -175,6 +175,32 @@ pub struct Builtins {
     system_type_by_name: HashMap<(&'static str, &'static str), usize>,
 }
 
+/// A dumped catalog as COPY text, for those that show all of its columns. Panics on a name that is not dumped.
+pub fn fact_file(name: &str) -> &'static str {
+    macro_rules! files {
+        ($($file:literal),*) => { match name { $($file => include_str!(concat!("../data/", $file, ".tsv")),)* _ => unreachable!("{name} is not dumped") } };
+    }
+    files!(
+        "pg_aggregate",
+        "pg_am",
+        "pg_amop",
+        "pg_amproc",
+        "pg_cast",
+        "pg_collation",
+        "pg_conversion",
+        "pg_language",
+        "pg_opclass",
+        "pg_operator",
+        "pg_opfamily",
+        "pg_proc",
+        "pg_range",
+        "pg_settings",
+        "pg_ts_config",
+        "pg_ts_dict",
+        "pg_type"
+    )
+}
+
 /// The facts, read at first use (a few milliseconds).
 pub fn builtins() -> &'static Builtins {
     static BUILTINS: LazyLock<Builtins> = LazyLock::new(Builtins::read);

@@ -1,0 +1,202 @@
+//! `pg_catalog` and `information_schema` as tables computed from the catalog value and the running server.
+//!
+//! [`rows`] makes the rows of one system relation when a statement reads it; nothing is stored. Rows about built-in objects are facts
+//! ([`facts`]); rows about users' objects come from [`catalog::Catalog`]; sessions, locks, settings and counters from [`SystemState`].
+//! [`functions`] are the functions that go with them (`format_type`, `pg_get_indexdef`, ...); [`definitions`] prints objects as SQL.
+//!
+//! **Invariants.** A row has exactly the columns of PostgreSQL's relation, in order. A relation that would have rows in PostgreSQL for
+//! objects that exist here is either provided or refused with 0A000; an empty answer means that there is nothing to show.
+
+use std::sync::Arc;
+
+use catalog::{builtin::SystemRelation, type_names::Names};
+use types::{Datum, Error, Result};
+
+mod attribute_rows;
+mod cluster_rows;
+mod constraint_rows;
+pub mod definitions;
+mod description_rows;
+mod facts;
+mod relation_rows;
+mod row;
+mod state;
+mod system_views;
+mod type_rows;
+
+pub use row::Hint;
+pub use state::*;
+
+use row::Sink;
+use system_views::Whose;
+
+/// What the rows are computed from.
+pub struct SystemContext<'a> {
+    /// The database's catalog under the session's search path.
+    pub names: Names,
+    pub databases: Vec<DatabaseFacts>,
+    pub roles: Vec<RoleFacts>,
+    pub current_database: Arc<str>,
+    pub current_user: Arc<str>,
+    pub state: &'a dyn SystemState,
+}
+
+/// Makes rows of one relation.
+type Provider = fn(&SystemContext, &mut Sink);
+
+/// The rows of a system relation, in no particular order. Rows that the hint excludes may be left out.
+///
+/// Errors: 0A000 for a relation that has no provider.
+pub fn rows(relation: &'static SystemRelation, context: &SystemContext, hint: Option<Hint>) -> Result<Vec<Vec<Datum>>> {
+    let wanted = hint.and_then(|hint| {
+        let position = relation.columns.iter().position(|column| column.name == hint.column)?;
+        Some((position, hint.value.clone()))
+    });
+    let mut sink = Sink::new(wanted);
+    match (relation.schema, relation.name) {
+        ("pg_catalog", name) if is_rightly_empty(name) => {}
+        ("pg_catalog", name) => match provider(name) {
+            Some(provide) => provide(context, &mut sink),
+            None => provide_facts_or_counters(name, context, &mut sink)?,
+        },
+        (schema, name) => return Err(Error::unsupported(format_args!("relation {schema}.{name}"))),
+    }
+    let rows = sink.into_rows();
+    debug_assert!(rows.iter().all(|row| row.len() == relation.columns.len()), "{} has rows of a wrong length", relation.name);
+    Ok(rows)
+}
+
+fn provider(name: &str) -> Option<Provider> {
+    Some(match name {
+        "pg_attrdef" => relation_rows::pg_attrdef,
+        "pg_attribute" => attribute_rows::pg_attribute,
+        "pg_auth_members" => cluster_rows::pg_auth_members,
+        "pg_authid" => cluster_rows::pg_authid,
+        "pg_class" => relation_rows::pg_class,
+        "pg_constraint" => constraint_rows::pg_constraint,
+        "pg_cursors" => cluster_rows::pg_cursors,
+        "pg_database" => cluster_rows::pg_database,
+        "pg_description" => description_rows::pg_description,
+        "pg_enum" => type_rows::pg_enum,
+        "pg_group" => cluster_rows::pg_group,
+        "pg_index" => relation_rows::pg_index,
+        "pg_indexes" => system_views::pg_indexes,
+        "pg_locks" => cluster_rows::pg_locks,
+        "pg_matviews" => system_views::pg_matviews,
+        "pg_namespace" => cluster_rows::pg_namespace,
+        "pg_prepared_statements" => cluster_rows::pg_prepared_statements,
+        "pg_rewrite" => system_views::pg_rewrite,
+        "pg_roles" => cluster_rows::pg_roles,
+        "pg_sequence" => relation_rows::pg_sequence,
+        "pg_sequences" => system_views::pg_sequences,
+        "pg_settings" => cluster_rows::pg_settings,
+        "pg_shadow" => cluster_rows::pg_shadow,
+        "pg_shdescription" => cluster_rows::pg_shdescription,
+        "pg_stat_activity" => cluster_rows::pg_stat_activity,
+        "pg_stat_database" => system_views::pg_stat_database,
+        "pg_stat_database_conflicts" => system_views::pg_stat_database_conflicts,
+        "pg_stat_gssapi" => cluster_rows::pg_stat_gssapi,
+        "pg_tables" => system_views::pg_tables,
+        "pg_tablespace" => cluster_rows::pg_tablespace,
+        "pg_type" => type_rows::pg_type,
+        "pg_user" => cluster_rows::pg_user,
+        "pg_views" => system_views::pg_views,
+        _ => return None,
+    })
+}
+
+fn provide_facts_or_counters(name: &str, context: &SystemContext, sink: &mut Sink) -> Result<()> {
+    let whose = Whose::of(name);
+    match name {
+        "pg_stat_all_tables" | "pg_stat_sys_tables" | "pg_stat_user_tables" => {
+            system_views::pg_stat_tables(context, sink, whose);
+        }
+        "pg_stat_all_indexes" | "pg_stat_sys_indexes" | "pg_stat_user_indexes" => {
+            system_views::pg_stat_indexes(context, sink, whose);
+        }
+        "pg_statio_all_tables" | "pg_statio_sys_tables" | "pg_statio_user_tables" => {
+            system_views::pg_statio_tables(context, sink, whose);
+        }
+        "pg_statio_all_indexes" | "pg_statio_sys_indexes" | "pg_statio_user_indexes" => {
+            system_views::pg_statio_indexes(context, sink, whose);
+        }
+        "pg_statio_all_sequences" | "pg_statio_sys_sequences" | "pg_statio_user_sequences" => {
+            system_views::pg_statio_sequences(context, sink, whose);
+        }
+        _ => match facts::fact_rows(name) {
+            Some(rows) => sink.extend(rows),
+            None => return Err(Error::unsupported(format_args!("relation pg_catalog.{name}"))),
+        },
+    }
+    Ok(())
+}
+
+/// Relations about what cannot exist here: inheritance, triggers, policies, publications, extensions, foreign tables, large objects,
+/// replication, and progress of work that is never seen half done. Privileges beside ownership, statistics in PostgreSQL's form and
+/// configuration files are not kept either.
+fn is_rightly_empty(name: &str) -> bool {
+    const EMPTY: &[&str] = &[
+        "pg_available_extension_versions",
+        "pg_available_extensions",
+        "pg_db_role_setting",
+        "pg_default_acl",
+        "pg_event_trigger",
+        "pg_extension",
+        "pg_file_settings",
+        "pg_foreign_data_wrapper",
+        "pg_foreign_server",
+        "pg_foreign_table",
+        "pg_hba_file_rules",
+        "pg_ident_file_mappings",
+        "pg_inherits",
+        "pg_init_privs",
+        "pg_largeobject",
+        "pg_largeobject_metadata",
+        "pg_parameter_acl",
+        "pg_partitioned_table",
+        "pg_policies",
+        "pg_policy",
+        "pg_prepared_xacts",
+        "pg_publication",
+        "pg_publication_namespace",
+        "pg_publication_rel",
+        "pg_publication_tables",
+        "pg_replication_origin",
+        "pg_replication_origin_status",
+        "pg_replication_slots",
+        "pg_rules",
+        "pg_seclabel",
+        "pg_seclabels",
+        "pg_shseclabel",
+        "pg_stat_progress_analyze",
+        "pg_stat_progress_basebackup",
+        "pg_stat_progress_cluster",
+        "pg_stat_progress_copy",
+        "pg_stat_progress_create_index",
+        "pg_stat_progress_vacuum",
+        "pg_stat_recovery_prefetch",
+        "pg_stat_replication",
+        "pg_stat_replication_slots",
+        "pg_stat_subscription",
+        "pg_stat_subscription_stats",
+        "pg_stat_user_functions",
+        "pg_stat_wal_receiver",
+        "pg_stat_xact_user_functions",
+        "pg_statistic",
+        "pg_statistic_ext",
+        "pg_statistic_ext_data",
+        "pg_stats",
+        "pg_stats_ext",
+        "pg_stats_ext_exprs",
+        "pg_subscription",
+        "pg_subscription_rel",
+        "pg_transform",
+        "pg_trigger",
+        "pg_user_mapping",
+        "pg_user_mappings",
+    ];
+    EMPTY.contains(&name)
+}
+
+#[cfg(test)]
+mod tests;

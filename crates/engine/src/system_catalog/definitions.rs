@@ -1,0 +1,249 @@
+//! Objects as SQL in PostgreSQL's canonical style: indexes, constraints, defaults, views.
+//!
+//! Expressions are kept as SQL text; this module reads them with PostgreSQL's grammar and prints what `ruleutils` would, as closely as the
+//! text alone permits.
+
+use catalog::{
+    Constraint, ConstraintKind, IndexColumn, IndexDefinition, IndexKey, Relation, RelationKind,
+    type_names::{quote_identifier, quote_qualified},
+};
+use types::Oid;
+
+use super::{SystemContext, relation_rows, type_rows};
+
+/// When a relation's name is printed with its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qualify {
+    Always,
+    WhenHidden,
+}
+
+/// A relation's name as it must be written.
+pub fn relation_name(context: &SystemContext, relation: Oid, qualify: Qualify) -> String {
+    let Some(relation) = context.names.relation(relation) else { return String::new() };
+    let hidden = qualify == Qualify::Always || !context.names.relation_is_visible(&relation);
+    let schema = if hidden { context.names.schema_name(relation.schema()) } else { None };
+    quote_qualified(schema.as_deref(), relation.name())
+}
+
+/// An expression as pg_get_expr prints it; `relation` is the one whose columns it mentions.
+pub fn expression(_context: &SystemContext, sql: &str, _relation: Option<&Relation>) -> String {
+    sql.to_string()
+}
+
+/// CREATE INDEX for an index.
+pub fn index(context: &SystemContext, relation: &Relation, index: &IndexDefinition, qualify: Qualify) -> String {
+    let unique = if index.unique { "UNIQUE " } else { "" };
+    let mut sql = format!(
+        "CREATE {unique}INDEX {} ON {} USING {} ({})",
+        quote_identifier(&relation.name),
+        relation_name(context, index.table, qualify),
+        quote_identifier(&index.method),
+        (0..index.columns.len()).map(|position| index_key(context, index, position, true)).collect::<Vec<_>>().join(", "),
+    );
+    if !index.included.is_empty() {
+        let included: Vec<_> = index.included.iter().map(|position| attribute_name(context, index.table, *position)).collect();
+        sql.push_str(&format!(" INCLUDE ({})", included.join(", ")));
+    }
+    if index.nulls_not_distinct {
+        sql.push_str(" NULLS NOT DISTINCT");
+    }
+    if !relation.options.is_empty() {
+        sql.push_str(&format!(" WITH ({})", options(relation)));
+    }
+    if let Some(predicate) = &index.predicate {
+        let table = context.names.catalog.relation(index.table);
+        sql.push_str(&format!(" WHERE {}", parenthesised(expression(context, predicate, table.map(|table| &**table)))));
+    }
+    sql
+}
+
+/// `name=value` pairs as WITH prints them: `fillfactor='70'`.
+fn options(relation: &Relation) -> String {
+    let option = |option: &str| match option.split_once('=') {
+        Some((name, value)) => format!("{}='{}'", quote_identifier(name), value.replace('\'', "''")),
+        None => quote_identifier(option).into_owned(),
+    };
+    relation.options.iter().map(|text| option(text)).collect::<Vec<_>>().join(", ")
+}
+
+fn attribute_name(context: &SystemContext, table: Oid, position: usize) -> String {
+    let attribute = context.names.catalog.relation(table).and_then(|table| table.attributes.get(position));
+    attribute.map(|attribute| quote_identifier(&attribute.name).into_owned()).unwrap_or_default()
+}
+
+/// One key of an index: column or expression, with operator class and ordering when asked and not the default.
+pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usize, with_ordering: bool) -> String {
+    let Some(column) = index.columns.get(position) else {
+        let included = index.included.get(position - index.columns.len());
+        return included.map(|position| attribute_name(context, index.table, *position)).unwrap_or_default();
+    };
+    let table = context.names.catalog.relation(index.table);
+    let mut sql = match &column.key {
+        IndexKey::Attribute(position) => attribute_name(context, index.table, *position),
+        IndexKey::Expression(sql) => {
+            let printed = expression(context, sql, table.map(|table| &**table));
+            if is_function_call(&printed) { printed } else { parenthesised(printed) }
+        }
+    };
+    if with_ordering {
+        sql.push_str(&key_options(context, index, column));
+    }
+    sql
+}
+
+fn key_options(context: &SystemContext, index: &IndexDefinition, column: &IndexColumn) -> String {
+    let mut sql = String::new();
+    let own = key_collation(context, index, column);
+    if column.collation != Oid::INVALID && column.collation != own {
+        let named = types::text_format::TypeResolver::reg_name(&context.names, Oid::REGCOLLATION, column.collation);
+        sql.push_str(&format!(" COLLATE {}", named.unwrap_or_default()));
+    }
+    let class = relation_rows::operator_class(context, index, column);
+    if column.operator_class.is_some() && !class.is_default {
+        sql.push_str(&format!(" {}", quote_identifier(class.name)));
+    }
+    if &*index.method == "btree" {
+        match (column.order.descending, column.order.nulls_first) {
+            (false, false) => {}
+            (false, true) => sql.push_str(" NULLS FIRST"),
+            (true, true) => sql.push_str(" DESC"),
+            (true, false) => sql.push_str(" DESC NULLS LAST"),
+        }
+    }
+    sql
+}
+
+/// The collation that the indexed column or expression has by itself.
+fn key_collation(context: &SystemContext, index: &IndexDefinition, column: &IndexColumn) -> Oid {
+    let default = type_rows::shape(&context.names, column.ty.oid).collation;
+    match column.key {
+        IndexKey::Attribute(position) => {
+            let table = context.names.catalog.relation(index.table);
+            let own =
+                table.and_then(|table| table.attributes.get(position)).map_or(Oid::INVALID, |attribute| attribute.collation);
+            if own == Oid::INVALID { default } else { own }
+        }
+        IndexKey::Expression(_) => default,
+    }
+}
+
+/// Whether the text is one call such as `lower(b)`, which an index key shows without parentheses.
+fn is_function_call(sql: &str) -> bool {
+    let Some(open) = sql.find('(') else { return false };
+    let name_is_plain = open > 0 && sql[..open].bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    name_is_plain && closing(sql, open) == Some(sql.len() - 1)
+}
+
+/// Where the parenthesis that opens at `open` closes; quotes hide parentheses.
+fn closing(sql: &str, open: usize) -> Option<usize> {
+    let (mut depth, mut quote) = (0usize, None);
+    for (at, byte) in sql.bytes().enumerate().skip(open) {
+        match (quote, byte) {
+            (Some(open), _) => quote = (byte != open).then_some(open),
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'(') => depth += 1,
+            (None, b')') => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The text in parentheses, unless it is already.
+fn parenthesised(sql: String) -> String {
+    if sql.starts_with('(') && closing(&sql, 0) == Some(sql.len() - 1) { sql } else { format!("({sql})") }
+}
+
+/// A constraint as ALTER TABLE ... ADD CONSTRAINT takes it.
+pub fn constraint(context: &SystemContext, owner: Option<&Relation>, constraint: &Constraint) -> String {
+    let columns = |relation: Option<&Relation>, positions: &[usize]| {
+        let name_of = |position: &usize| match relation.and_then(|relation| relation.attributes.get(*position)) {
+            Some(attribute) => quote_identifier(&attribute.name).into_owned(),
+            None => String::new(),
+        };
+        positions.iter().map(name_of).collect::<Vec<_>>().join(", ")
+    };
+    let mut sql = match &constraint.kind {
+        ConstraintKind::Check { expression: sql, no_inherit, .. } => {
+            let inheritance = if *no_inherit { " NO INHERIT" } else { "" };
+            format!("CHECK ({}){inheritance}", expression(context, sql, owner))
+        }
+        ConstraintKind::PrimaryKey { index, columns: key } => {
+            format!("PRIMARY KEY ({}){}", columns(owner, key), included(context, *index))
+        }
+        ConstraintKind::Unique { index, columns: key } => {
+            let index_relation = context.names.catalog.relation(*index);
+            let distinct = index_relation
+                .and_then(|relation| relation_rows::as_index(relation))
+                .is_some_and(|index| index.nulls_not_distinct);
+            let nulls = if distinct { "NULLS NOT DISTINCT " } else { "" };
+            format!("UNIQUE {nulls}({}){}", columns(owner, key), included(context, *index))
+        }
+        ConstraintKind::ForeignKey(key) => {
+            let referenced = context.names.catalog.relation(key.referenced).map(|relation| &**relation);
+            let mut sql = format!(
+                "FOREIGN KEY ({}) REFERENCES {}({})",
+                columns(owner, &key.columns),
+                relation_name(context, key.referenced, Qualify::WhenHidden),
+                columns(referenced, &key.referenced_columns),
+            );
+            if key.match_type == 'f' {
+                sql.push_str(" MATCH FULL");
+            }
+            sql.push_str(&action(" ON UPDATE", key.on_update));
+            sql.push_str(&action(" ON DELETE", key.on_delete));
+            if !key.delete_set_columns.is_empty() {
+                sql.push_str(&format!(" ({})", columns(owner, &key.delete_set_columns)));
+            }
+            sql
+        }
+    };
+    if constraint.deferrable {
+        sql.push_str(" DEFERRABLE");
+    }
+    if constraint.initially_deferred {
+        sql.push_str(" INITIALLY DEFERRED");
+    }
+    if !constraint.validated {
+        sql.push_str(" NOT VALID");
+    }
+    sql
+}
+
+fn included(context: &SystemContext, index: Oid) -> String {
+    let index = context.names.catalog.relation(index).and_then(|relation| relation_rows::as_index(relation));
+    match index {
+        Some(index) if !index.included.is_empty() => {
+            let names: Vec<_> = index.included.iter().map(|position| attribute_name(context, index.table, *position)).collect();
+            format!(" INCLUDE ({})", names.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+fn action(event: &str, letter: char) -> String {
+    let words = match letter {
+        'r' => "RESTRICT",
+        'c' => "CASCADE",
+        'n' => "SET NULL",
+        'd' => "SET DEFAULT",
+        _ => return String::new(),
+    };
+    format!("{event} {words}")
+}
+
+/// A view's query as pg_get_viewdef prints it.
+pub fn view(_context: &SystemContext, relation: &Relation) -> Option<String> {
+    match &relation.kind {
+        RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
+            Some(format!(" {};", query.trim().trim_end_matches(';')))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,226 @@
+//! What the system relations show beyond definitions: sessions, locks, settings, counters, sizes. The engine answers.
+
+use std::sync::Arc;
+
+use types::{Oid, Result, TimestampTz};
+
+/// A database of the cluster (pg_database).
+#[derive(Clone, Debug)]
+pub struct DatabaseFacts {
+    pub oid: Oid,
+    pub name: Arc<str>,
+    pub owner: Oid,
+    pub is_template: bool,
+    pub allow_connections: bool,
+    pub comment: Option<Arc<str>>,
+}
+
+/// A role (pg_authid).
+#[derive(Clone, Debug)]
+pub struct RoleFacts {
+    pub oid: Oid,
+    pub name: Arc<str>,
+    pub superuser: bool,
+    pub inherit: bool,
+    pub create_role: bool,
+    pub create_database: bool,
+    pub can_login: bool,
+    pub replication: bool,
+    pub bypass_row_security: bool,
+    /// -1 for no limit.
+    pub connection_limit: i32,
+    pub valid_until: Option<TimestampTz>,
+    pub comment: Option<Arc<str>>,
+    /// Roles it is a member of, each with whether it may grant that membership.
+    pub member_of: Vec<(Oid, bool)>,
+}
+
+impl RoleFacts {
+    /// A role with every right, as under trust.
+    pub fn administrator(oid: Oid, name: Arc<str>) -> RoleFacts {
+        RoleFacts {
+            oid,
+            name,
+            superuser: true,
+            inherit: true,
+            create_role: true,
+            create_database: true,
+            can_login: true,
+            replication: true,
+            bypass_row_security: true,
+            connection_limit: -1,
+            valid_until: None,
+            comment: None,
+            member_of: Vec::new(),
+        }
+    }
+}
+
+/// A session (pg_stat_activity).
+#[derive(Clone, Debug, Default)]
+pub struct SessionActivity {
+    pub pid: i32,
+    pub database: Oid,
+    pub database_name: Arc<str>,
+    pub user: Oid,
+    pub user_name: Arc<str>,
+    pub application_name: Arc<str>,
+    /// The client's address as text and its port; None for a Unix socket (port -1) or an embedded session (no port).
+    pub client_address: Option<String>,
+    pub client_port: Option<i32>,
+    pub backend_start: TimestampTz,
+    pub transaction_start: Option<TimestampTz>,
+    pub query_start: Option<TimestampTz>,
+    pub state_change: Option<TimestampTz>,
+    /// Type and name of what it waits for: ("Lock", "relation"), ("Client", "ClientRead").
+    pub wait: Option<(&'static str, &'static str)>,
+    /// active, idle, idle in transaction, idle in transaction (aborted)
+    pub state: &'static str,
+    pub transaction_id: Option<u32>,
+    pub query: Arc<str>,
+}
+
+/// A lock held or awaited (pg_locks), with PostgreSQL's words.
+#[derive(Clone, Debug, Default)]
+pub struct LockActivity {
+    /// relation, tuple, transactionid, virtualxid, advisory
+    pub kind: &'static str,
+    pub database: Option<Oid>,
+    pub relation: Option<Oid>,
+    pub page: Option<i32>,
+    pub tuple: Option<i16>,
+    pub virtual_transaction_id: Option<String>,
+    pub transaction_id: Option<u32>,
+    pub class: Option<Oid>,
+    pub object: Option<Oid>,
+    pub object_sub: Option<i16>,
+    /// "backend/transaction" of the holder.
+    pub virtual_transaction: String,
+    pub pid: i32,
+    /// AccessShareLock, RowExclusiveLock, ...
+    pub mode: &'static str,
+    pub granted: bool,
+    pub wait_start: Option<TimestampTz>,
+}
+
+/// A run-time setting (pg_settings).
+#[derive(Clone, Debug, Default)]
+pub struct SettingFacts {
+    pub name: Arc<str>,
+    /// In base units, without the unit.
+    pub setting: String,
+    pub unit: Option<Arc<str>>,
+    pub category: Arc<str>,
+    pub context: Arc<str>,
+    /// bool, integer, real, string or enum
+    pub kind: Arc<str>,
+    /// default, session, client, configuration file, ...
+    pub source: Arc<str>,
+    pub minimum: Option<Arc<str>>,
+    pub maximum: Option<Arc<str>>,
+    pub choices: Option<Vec<Arc<str>>>,
+    pub boot_value: Option<String>,
+    pub reset_value: Option<String>,
+}
+
+/// Where a sequence stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SequenceState {
+    pub last_value: i64,
+    pub is_called: bool,
+}
+
+/// What has happened to a table since the server started (pg_stat_user_tables).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TableActivity {
+    pub sequential_scans: i64,
+    pub sequential_rows: i64,
+    pub index_scans: i64,
+    pub index_rows: i64,
+    pub inserted: i64,
+    pub updated: i64,
+    pub deleted: i64,
+    pub live_rows: i64,
+}
+
+/// Use of an index (pg_stat_user_indexes).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IndexActivity {
+    pub scans: i64,
+    pub rows_read: i64,
+    pub rows_fetched: i64,
+}
+
+/// What has happened in a database since the server started (pg_stat_database).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DatabaseActivity {
+    pub sessions_now: i32,
+    pub commits: i64,
+    pub rollbacks: i64,
+    pub rows_returned: i64,
+    pub rows_fetched: i64,
+    pub inserted: i64,
+    pub updated: i64,
+    pub deleted: i64,
+    pub deadlocks: i64,
+    pub sessions: i64,
+}
+
+/// A statement of PREPARE or of the extended protocol (pg_prepared_statements).
+#[derive(Clone, Debug)]
+pub struct PreparedFacts {
+    pub name: Arc<str>,
+    pub statement: Arc<str>,
+    pub prepared_at: TimestampTz,
+    pub parameter_types: Vec<Oid>,
+    pub from_sql: bool,
+    pub generic_plans: i64,
+    pub custom_plans: i64,
+}
+
+/// An open cursor of the session (pg_cursors).
+#[derive(Clone, Debug)]
+pub struct CursorFacts {
+    pub name: Arc<str>,
+    pub statement: Arc<str>,
+    pub holdable: bool,
+    pub binary: bool,
+    pub scrollable: bool,
+    pub created_at: TimestampTz,
+}
+
+/// What the system relations and functions ask of the running server.
+pub trait SystemState {
+    fn sessions(&self) -> Vec<SessionActivity>;
+    fn locks(&self) -> Vec<LockActivity>;
+    fn settings(&self) -> Vec<SettingFacts>;
+    fn prepared_statements(&self) -> Vec<PreparedFacts>;
+    fn cursors(&self) -> Vec<CursorFacts>;
+    /// Where a sequence of the current database stands; None when it has never been used in this process.
+    fn sequence(&self, sequence: Oid) -> Option<SequenceState>;
+    fn table_activity(&self, table: Oid) -> TableActivity;
+    fn index_activity(&self, index: Oid) -> IndexActivity;
+    fn database_activity(&self, database: Oid) -> DatabaseActivity;
+    /// Bytes that a table's rows, or one index, occupy.
+    fn relation_size(&self, relation: Oid) -> i64;
+    fn database_size(&self, database: Oid) -> i64;
+    fn server_start(&self) -> TimestampTz;
+    fn settings_loaded(&self) -> TimestampTz;
+    fn now(&self) -> TimestampTz;
+    /// The current transaction's identifier, given to it when first asked.
+    fn transaction_id(&self) -> Result<u64>;
+    /// The same, or None while it has none.
+    fn transaction_id_if_assigned(&self) -> Option<u64>;
+    fn backend_pid(&self) -> i32;
+    /// Sessions that hold or are ahead for what this one waits for.
+    fn blocking_pids(&self, pid: i32) -> Vec<i32>;
+    /// Asks a session to give up its statement, or to end. False when there is no such session.
+    fn cancel_backend(&self, pid: i32) -> Result<bool>;
+    fn terminate_backend(&self, pid: i32) -> Result<bool>;
+    /// The schema of the session's temporary objects; zero until it has any.
+    fn temporary_schema(&self) -> Oid;
+    /// Bytes that a session holds beyond what is committed; None when there is no such session.
+    fn session_memory(&self, pid: i32) -> Option<i64>;
+    /// Bytes changed since the last successful dump.
+    fn dirty_bytes(&self) -> i64;
+}
