@@ -10,6 +10,7 @@
 pub mod builtin;
 pub mod catalog;
 pub mod constraint;
+pub mod dependencies;
 pub mod index;
 pub mod relation;
 pub mod sequence;
@@ -18,6 +19,7 @@ pub mod user_type;
 
 pub use catalog::{Catalog, Schema};
 pub use constraint::{Constraint, ConstraintKind};
+pub use dependencies::{Dependency, Object, Removal, Strength};
 pub use index::{IndexColumn, IndexDefinition, IndexKey};
 pub use relation::{Attribute, GeneratedKind, IdentityKind, Persistence, Relation, RelationKind};
 pub use sequence::SequenceDefinition;
