@@ -190,9 +190,9 @@ impl Column {
     /// Gives back garbage and the room to grow, for columns that will stay as they are for long.
     pub fn shrink(&mut self) {
         for_kind!(&mut self.data,
-            fixed(values) => values.shrink_to_fit(),
+            fixed(values) => shrink(values),
             var(values) => values.shrink(),
-            any(values) => values.shrink_to_fit(),
+            any(values) => shrink(values),
         );
     }
 
@@ -217,6 +217,13 @@ impl Column {
             _ => 0,
         };
         values + big_numerics + self.validity.as_ref().map_or(0, Bitmap::heap_size)
+    }
+}
+
+/// Gives back spare room. Not by `shrink_to_fit`: allocators keep a block that shrinks by less than half where it is, whole.
+fn shrink<T: Clone>(values: &mut Vec<T>) {
+    if values.capacity() > values.len() {
+        *values = values.as_slice().to_vec();
     }
 }
 

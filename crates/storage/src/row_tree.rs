@@ -147,6 +147,17 @@ impl RowTree {
         }
     }
 
+    /// Replaces some attributes of a row; false when the row is not there.
+    pub fn update_attributes(&mut self, row: RowId, writer: TxnId, values: &[(usize, Datum)]) -> bool {
+        match self.chunk_mut(row) {
+            Some((chunk, slot)) => {
+                chunk.update_attributes(slot, writer, values);
+                true
+            }
+            None => false,
+        }
+    }
+
     pub fn delete(&mut self, row: RowId) -> bool {
         let in_tail = self.tail.as_ref().is_some_and(|tail| row >= tail.first());
         let Some((chunk, slot)) = self.chunk_mut(row) else { return false };

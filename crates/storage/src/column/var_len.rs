@@ -70,7 +70,7 @@ impl VarLen {
     pub(super) fn set(&mut self, index: usize, value: &[u8]) {
         self.live = self.live - self.ranges[index].1 as usize + value.len();
         self.ranges[index] = self.add_bytes(value);
-        if self.heap_len() > 2 * self.live + GARBAGE {
+        if self.heap_len() > self.live + self.live / 2 + GARBAGE {
             *self = self.rebuilt(self.ranges.iter().copied());
         }
     }
@@ -159,10 +159,10 @@ impl VarLen {
     pub(super) fn shrink(&mut self) {
         let heap_len = self.heap_len();
         if self.base.is_none() && heap_len <= self.live {
-            self.tail.shrink_to_fit();
+            super::shrink(&mut self.tail);
+            super::shrink(&mut self.ranges);
             self.base_len = heap_len as u32;
             self.base = (heap_len > 0).then(|| Arc::new(std::mem::take(&mut self.tail)));
-            self.ranges.shrink_to_fit();
         } else if heap_len > self.live {
             *self = self.rebuilt(self.ranges.iter().copied());
         }

@@ -186,6 +186,14 @@ impl Chunk {
         self.writers.set(slot, writer, slots);
     }
 
+    pub(super) fn update_attributes(&mut self, slot: usize, writer: TxnId, values: &[(usize, Datum)]) {
+        for (attribute, value) in values {
+            Arc::make_mut(&mut self.columns[*attribute]).set(slot, value);
+        }
+        let slots = self.slots();
+        self.writers.set(slot, writer, slots);
+    }
+
     pub(super) fn delete(&mut self, slot: usize) {
         self.presence.set(slot, false);
         self.live -= 1;
