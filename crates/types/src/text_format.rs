@@ -8,7 +8,6 @@ mod bytea;
 mod float;
 mod integer;
 mod money;
-mod pending_datetime;
 mod record;
 mod scalar;
 
@@ -18,8 +17,6 @@ use crate::{
     BitString, Date, Datum, EnumLabel, Error, FormatSettings, Interval, Jsonb, Numeric, Oid, Physical, Result, SqlState, SqlType,
     Time, TimeTz, Timestamp, TimestampTz,
 };
-
-use pending_datetime::PendingText as _;
 
 pub use bytea::{parse_bytea, print_bytea};
 pub use float::{parse_f32, parse_f64, print_f32, print_f64};
@@ -82,7 +79,8 @@ pub fn datum_to_text(datum: &Datum, ty: SqlType, settings: &FormatSettings, reso
 
 /// Reads a value of type `ty` from its text form.
 ///
-/// Errors: 22P02, 22003, 22007, 22008 and the like, with PostgreSQL's message. The type modifier is NOT applied here: a cast does that.
+/// Errors: 22P02, 22003, 22007, 22008 and the like, with PostgreSQL's message. The type modifier is NOT applied here: a cast does that. The
+/// one exception is interval, whose modifier also says what a bare number counts.
 pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resolver: &dyn TypeResolver) -> Result<Datum> {
     match ty.physical {
         Physical::Bool => parse_bool(text).map(Datum::Bool),
@@ -105,7 +103,7 @@ pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resol
         Physical::TimeTz => TimeTz::parse(text, settings).map(Datum::TimeTz),
         Physical::Timestamp => Timestamp::parse(text, settings).map(Datum::Timestamp),
         Physical::TimestampTz => TimestampTz::parse(text, settings).map(Datum::TimestampTz),
-        Physical::Interval => Interval::parse(text, settings).map(Datum::Interval),
+        Physical::Interval => Interval::parse_with_typmod(text, ty.typmod, settings).map(Datum::Interval),
         Physical::Uuid => parse_uuid(text).map(Datum::Uuid),
         Physical::Any => any_from_text(text, ty, settings, resolver),
     }
