@@ -11,9 +11,9 @@
 //! ```text
 //! TableData
 //! ├─ rows: RowTree                                  row id / 1024 = block, a radix tree of 16 children a node leads to its chunk
-//! │   ├─ block 0 ─ Chunk  rows    1..1023           presence  0111 1111 ...   (there is no row 0)
-//! │   │             ├─ id    [ .,   1,   2, ...]    one Arc<Column> for each attribute,
-//! │   │             ├─ v     [ .,  10,  20, ...]    slot = row id - 1024 * block
+//! │   ├─ block 0 ─ Chunk  rows    1..1023           presence  1111 1111 ...
+//! │   │             ├─ id    [  1,   2,   3, ...]   one Arc<Column> for each attribute,
+//! │   │             ├─ v     [ 10,  20,  30, ...]   slot = row id - first row id of the chunk
 //! │   │             ├─ note  ranges [(0,5), (5,3), ...] ─> bytes "helloabc..." (shared)  + own tail
 //! │   │             └─ writers: all by transaction 7
 //! │   ├─ block 1 ─ Chunk  rows 1024..2047
