@@ -4,10 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    BitString, Date, Interval, Jsonb, Physical, Time, TimeTz, Timestamp,
-    array::Dimension,
-    compare_datums,
-    text_format::{TypeResolver as _, tests::TestResolver},
+    BitString, Date, Interval, Jsonb, Physical, Time, TimeTz, Timestamp, array::Dimension, compare_datums,
+    text_format::tests::TestResolver,
 };
 
 fn hex(datum: &Datum, ty: SqlType) -> String {
