@@ -3,9 +3,11 @@
 //! [`logical`] says what a statement means, [`physical`] how it is computed. Both name columns by `expr::ColumnId`, unique within a statement,
 //! so that a rule can move an operator without renumbering anything; positions appear only when the executor compiles expressions.
 
+pub mod comparison;
 pub mod explain;
 pub mod logical;
 pub mod physical;
+mod physical_visit;
 pub mod statement;
 
 pub use statement::{Bound, OutputColumn, Query, Subplan};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::{Relation, builtin::SystemRelation};
 use expr::{AggregateCall, ColumnId, Expr, SortKey};
-use types::Oid;
+use types::{Oid, SqlType};
 
 use crate::{
     logical::{
@@ -41,6 +41,8 @@ pub enum Operator {
         relation: &'static SystemRelation,
         alias: Arc<str>,
         attributes: Vec<usize>,
+        /// `attribute = expression` among the conditions: the relation may be able to give only those rows.
+        hint: Option<(usize, Expr)>,
         filter: Option<Expr>,
     },
     Values {
@@ -87,8 +89,6 @@ pub enum Operator {
     Sort {
         input: Box<PhysicalPlan>,
         keys: Vec<SortKey>,
-        /// Only so many first rows are needed (a LIMIT above), when constant.
-        limit: Option<usize>,
     },
     Distinct {
         input: Box<PhysicalPlan>,
@@ -100,11 +100,9 @@ pub enum Operator {
         offset: Option<Expr>,
         with_ties: Option<Vec<SortKey>>,
     },
+    /// The inputs one after another, each with its columns in the order of the output.
     Append {
-        left: Box<PhysicalPlan>,
-        right: Box<PhysicalPlan>,
-        left_columns: Vec<ColumnId>,
-        right_columns: Vec<ColumnId>,
+        inputs: Vec<(PhysicalPlan, Vec<ColumnId>)>,
     },
     /// INTERSECT and EXCEPT [ALL]; UNION is Append below Distinct.
     HashSetOperation {
@@ -138,6 +136,8 @@ pub struct TableScan {
     pub alias: Arc<str>,
     /// What each output column is read from.
     pub sources: Vec<ScanSource>,
+    /// Columns that only the filter reads.
+    pub hidden: Vec<(ScanSource, Given)>,
     pub filter: Option<Expr>,
 }
 
@@ -154,6 +154,12 @@ pub struct IndexScan {
     pub alias: Arc<str>,
     pub index: Oid,
     pub sources: Vec<ScanSource>,
+    /// Columns that only the filter reads.
+    pub hidden: Vec<(ScanSource, Given)>,
+    /// Types of the index's key columns, in order.
+    pub key_types: Vec<SqlType>,
+    /// Every key column has an equality and the index is unique: at most one row.
+    pub unique: bool,
     /// Equality on leading key columns: expressions of outer columns, parameters and constants; NULL finds nothing.
     pub equal: Vec<Expr>,
     /// `key = ANY(array)` on the next column: looked up one by one.

@@ -1,0 +1,182 @@
+//! INSERT ... ON CONFLICT: proposed rows that meet an existing one, in the view or among those inserted before, are dropped or update it.
+
+use std::sync::Arc;
+
+use catalog::Relation;
+use expr::{Batch, ColumnId, Compiled};
+use hashbrown::HashSet;
+use plan::logical::ConflictAction;
+use storage::{Column, IndexId, Row, RowId, TableData, TableId};
+use txn::{LockMode, LockTag};
+use types::{Datum, Error, Oid, Result, SqlState};
+
+use crate::{
+    new_row::{NewRows, row_of},
+    node::{Typed, ids},
+    row_key::concatenate,
+    run::Run,
+};
+
+/// A compiled ON CONFLICT clause.
+pub(crate) struct OnConflictNode {
+    relation: Arc<Relation>,
+    table: TableId,
+    arbiters: Vec<Oid>,
+    update: Option<Update>,
+}
+
+struct Update {
+    /// Over the existing row's attributes, then EXCLUDED's.
+    assignments: Vec<(usize, Typed)>,
+    predicate: Option<Compiled>,
+}
+
+impl OnConflictNode {
+    pub(crate) fn compile(relation: &Arc<Relation>, arbiters: &[Oid], action: &ConflictAction) -> Result<OnConflictNode> {
+        let update = match action {
+            ConflictAction::Nothing => None,
+            ConflictAction::Update { existing, excluded, assignments, predicate } => {
+                let layout: Vec<ColumnId> = ids(existing).into_iter().chain(ids(excluded)).collect();
+                Some(Update {
+                    assignments: assignments
+                        .iter()
+                        .map(|(at, value)| Ok((*at, Typed::new(value, &layout)?)))
+                        .collect::<Result<_>>()?,
+                    predicate: predicate.as_ref().map(|predicate| Compiled::new(predicate, &layout)).transpose()?,
+                })
+            }
+        };
+        Ok(OnConflictNode {
+            relation: relation.clone(),
+            table: relation.storage().ok_or_else(|| Error::internal("rows are inserted into a relation without rows"))?,
+            arbiters: arbiters.to_vec(),
+            update,
+        })
+    }
+}
+
+/// What the statement has met so far.
+pub(crate) struct Conflicts {
+    table: TableData,
+    /// Keys of rows that this statement inserts.
+    own: HashSet<(IndexId, Vec<u8>)>,
+}
+
+/// What a proposed row meets.
+enum Meets {
+    Nothing(Vec<(IndexId, Vec<u8>)>),
+    Existing(RowId),
+    Own,
+}
+
+impl Conflicts {
+    pub(crate) fn new(node: &OnConflictNode, run: &Run) -> Result<Conflicts> {
+        Ok(Conflicts { table: run.shared.table(node.table)?, own: HashSet::new() })
+    }
+
+    fn meets(&self, node: &OnConflictNode, row: &[Datum]) -> Result<Meets> {
+        let mut keys = Vec::new();
+        for (shape, tree) in &self.table.indexes {
+            let arbiter = if node.arbiters.is_empty() { shape.unique } else { node.arbiters.contains(&Oid(shape.id.0)) };
+            if !arbiter {
+                continue;
+            }
+            let Some((key, has_null)) = shape.key_of(row)? else { continue };
+            if has_null && !shape.nulls_not_distinct {
+                continue;
+            }
+            if let Some(existing) = tree.get(&key) {
+                return Ok(Meets::Existing(existing));
+            }
+            let entry = (shape.id, key);
+            if self.own.contains(&entry) {
+                return Ok(Meets::Own);
+            }
+            keys.push(entry);
+        }
+        Ok(Meets::Nothing(keys))
+    }
+
+    /// Writes what is to be inserted and updated; gives the rows as written, in the order proposed.
+    pub(crate) fn resolve(&mut self, node: &OnConflictNode, rows: &NewRows, proposed: Batch, run: &Run) -> Result<Batch> {
+        let mut inserted = Vec::new();
+        let (mut conflicting, mut existing): (Vec<u32>, Vec<(RowId, Row)>) = (Vec::new(), Vec::new());
+        for position in 0..proposed.len {
+            match self.meets(node, &proposed.row(position))? {
+                Meets::Nothing(keys) => {
+                    self.own.extend(keys);
+                    inserted.push(position as u32);
+                }
+                _ if node.update.is_none() => {}
+                Meets::Existing(id) if run.shared.touch(node.table, id) => {
+                    let row = self.table.rows.get(id).ok_or_else(|| Error::internal("an index names a row that is not there"))?;
+                    conflicting.push(position as u32);
+                    existing.push((id, row));
+                }
+                Meets::Existing(_) | Meets::Own => return Err(second_time()),
+            }
+        }
+        let fresh = if inserted.len() == proposed.len { proposed.clone() } else { proposed.take(&inserted) };
+        if fresh.len > 0 {
+            run.shared.write(&node.relation, |writes| writes.inserts.push(fresh.columns.clone()))?;
+        }
+        let Some(update) = &node.update else { return Ok(fresh) };
+        if conflicting.is_empty() {
+            return Ok(fresh);
+        }
+        let excluded = proposed.take(&conflicting);
+        let (updated, kept) = node.update(update, rows, &existing, &excluded, run)?;
+        let mut positions = inserted;
+        positions.extend(kept.iter().map(|&at| conflicting[at as usize]));
+        let all = concatenate(vec![fresh, updated], &rows.physical());
+        let mut order: Vec<u32> = (0..all.len as u32).collect();
+        order.sort_unstable_by_key(|&at| positions[at as usize]);
+        Ok(all.take(&order))
+    }
+}
+
+impl OnConflictNode {
+    /// Updates existing rows; gives them as written, and which of the pairs they are.
+    fn update(
+        &self,
+        update: &Update,
+        rows: &NewRows,
+        existing: &[(RowId, Row)],
+        excluded: &Batch,
+        run: &Run,
+    ) -> Result<(Batch, Vec<u32>)> {
+        let old = (0..rows.types.len()).map(|at| {
+            let values = existing.iter().map(|(_, row)| &row[at]);
+            Arc::new(Column::from_datums(rows.types[at].physical, values))
+        });
+        let old: Vec<Arc<Column>> = old.collect();
+        let mut pairs = Batch { columns: old, len: existing.len() };
+        pairs.columns.extend(excluded.columns.iter().cloned());
+        let mut kept: Vec<u32> = (0..pairs.len as u32).collect();
+        if let Some(predicate) = &update.predicate {
+            kept = predicate.select(&pairs, &run.context)?;
+            pairs = pairs.take(&kept);
+            let mut writes = run.shared.writes.lock();
+            // Rows that the condition leaves alone are locked all the same.
+            let left = existing.iter().enumerate().filter(|(at, _)| kept.binary_search(&(*at as u32)).is_err());
+            writes.locks.extend(left.map(|(_, (id, _))| (LockTag::Row(self.table, *id), LockMode::Update)));
+        }
+        let mut columns = pairs.columns[..rows.types.len()].to_vec();
+        for (at, value) in &update.assignments {
+            columns[*at] = value.column(&pairs, &run.context)?;
+        }
+        let new = rows.finish(Batch { columns, len: pairs.len }, run)?;
+        run.shared.write(&self.relation, |writes| {
+            for (position, &at) in kept.iter().enumerate() {
+                let (id, old) = &existing[at as usize];
+                writes.updates.push((*id, old.clone(), row_of(&new, position)));
+            }
+        })?;
+        Ok((new, kept))
+    }
+}
+
+fn second_time() -> Error {
+    Error::new(SqlState::CARDINALITY_VIOLATION, "ON CONFLICT DO UPDATE command cannot affect row a second time")
+        .hint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
+}
