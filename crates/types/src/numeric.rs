@@ -8,7 +8,6 @@
 
 mod accumulate;
 mod arithmetic;
-mod base_10000;
 mod compare;
 mod convert;
 mod digits;
@@ -22,7 +21,6 @@ mod transcendental;
 mod tests;
 
 pub use accumulate::{NumericSum, variance};
-pub use base_10000::Base10000;
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -8,6 +8,7 @@ mod bytea;
 mod float;
 mod integer;
 mod money;
+mod pending_datetime;
 mod record;
 mod scalar;
 
@@ -18,14 +19,13 @@ use crate::{
     Time, TimeTz, Timestamp, TimestampTz,
 };
 
+use pending_datetime::PendingText as _;
+
 pub use bytea::{parse_bytea, print_bytea};
 pub use float::{parse_f32, parse_f64, print_f32, print_f64};
 pub use integer::{parse_i16, parse_i32, parse_i64, parse_oid};
 pub use money::{parse_money, print_money};
 pub use scalar::{parse_bool, parse_uuid, print_uuid, truncate_name};
-
-/// Names and types of a composite type's attributes, shared by all its values.
-pub type CompositeFields = (Arc<[Arc<str>]>, Arc<[SqlType]>);
 
 /// What input functions must ask the catalog: the shape of types made by users and the objects behind `reg*` names.
 pub trait TypeResolver {
@@ -34,7 +34,7 @@ pub trait TypeResolver {
     /// The label of an enum type, or None when the type is not an enum.
     fn enum_label(&self, oid: Oid, label: &str) -> Option<Result<Arc<EnumLabel>>>;
     /// Names and types of a composite type's attributes.
-    fn composite_fields(&self, oid: Oid) -> Option<CompositeFields>;
+    fn composite_fields(&self, oid: Oid) -> Option<(Arc<[Arc<str>]>, Arc<[SqlType]>)>;
     /// The object that a `reg*` text names ("pg_class", "public.t", "int4"), already known not to be a number.
     fn reg_object(&self, reg_type: Oid, name: &str) -> Result<Oid>;
     /// The name that a `reg*` value prints as; None when no such object exists (it then prints as a number).
@@ -82,8 +82,7 @@ pub fn datum_to_text(datum: &Datum, ty: SqlType, settings: &FormatSettings, reso
 
 /// Reads a value of type `ty` from its text form.
 ///
-/// Errors: 22P02, 22003, 22007, 22008 and the like, with PostgreSQL's message. The type modifier is NOT applied here: a cast does that. The
-/// one exception is interval, whose modifier also says what a bare number counts.
+/// Errors: 22P02, 22003, 22007, 22008 and the like, with PostgreSQL's message. The type modifier is NOT applied here: a cast does that.
 pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resolver: &dyn TypeResolver) -> Result<Datum> {
     match ty.physical {
         Physical::Bool => parse_bool(text).map(Datum::Bool),
@@ -106,7 +105,7 @@ pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resol
         Physical::TimeTz => TimeTz::parse(text, settings).map(Datum::TimeTz),
         Physical::Timestamp => Timestamp::parse(text, settings).map(Datum::Timestamp),
         Physical::TimestampTz => TimestampTz::parse(text, settings).map(Datum::TimestampTz),
-        Physical::Interval => Interval::parse_with_typmod(text, ty.typmod, settings).map(Datum::Interval),
+        Physical::Interval => Interval::parse(text, settings).map(Datum::Interval),
         Physical::Uuid => parse_uuid(text).map(Datum::Uuid),
         Physical::Any => any_from_text(text, ty, settings, resolver),
     }
