@@ -4,16 +4,22 @@
 //! `decode_*` modules read text, `output` prints it. Calendar arithmetic is ours, because PostgreSQL's range (4713 BC to 294276 AD,
 //! dates to 5874897 AD) is wider than the time zone library's, which is asked for offsets only.
 
+mod arithmetic;
 mod calendar;
+pub mod construct;
+mod convert;
 mod decode;
 mod decode_fields;
 mod decode_interval;
 mod decode_iso_interval;
+pub mod extract;
 mod input;
+mod interval_arithmetic;
 mod keywords;
 mod lexer;
 mod output;
 mod posix_zone;
+mod truncate;
 pub mod typmod;
 pub mod zone;
 mod zone_abbreviations;

@@ -144,13 +144,3 @@ pub(crate) fn interval_keyword(lower_word: &str) -> Option<Keyword> {
         _ => return None,
     }))
 }
-
-/// The word of a function argument such as EXTRACT's, truncated and folded as PostgreSQL does; None when it is no unit.
-pub(crate) fn field_unit(word: &str) -> Option<Unit> {
-    let lower = word.to_ascii_lowercase();
-    match interval_keyword(&lower).or_else(|| date_keyword(&lower)) {
-        Some(Keyword::Unit(unit)) => Some(unit),
-        Some(Keyword::Special(Special::Epoch)) => Some(Unit::Epoch),
-        _ => None,
-    }
-}
