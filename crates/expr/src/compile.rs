@@ -16,7 +16,7 @@ mod array_compare;
 mod call;
 mod cast;
 mod conditional;
-mod folding;
+pub(crate) mod folding;
 mod leaf;
 mod logic;
 mod pieces;

@@ -26,6 +26,7 @@ pub mod lift;
 pub mod array_subscript;
 pub mod boolean;
 pub mod compare;
+pub mod datetime;
 pub mod float;
 pub mod integer;
 pub mod json_path_text;
@@ -81,7 +82,7 @@ pub fn lookup(source: &str) -> Option<&'static Function> {
 }
 
 fn subjects() -> Vec<Vec<Function>> {
-    vec![boolean::functions(), integer::functions(), float::functions(), text_comparison::functions()]
+    vec![boolean::functions(), integer::functions(), float::functions(), text_comparison::functions(), datetime::functions()]
 }
 
 /// 0A000 naming a function that nothing implements.

@@ -8,7 +8,6 @@ mod bytea;
 mod float;
 mod integer;
 mod money;
-mod pending_datetime;
 mod record;
 mod scalar;
 
@@ -18,8 +17,6 @@ use crate::{
     BitString, Date, Datum, EnumLabel, Error, FormatSettings, Interval, Jsonb, Numeric, Oid, Physical, Result, SqlState, SqlType,
     Time, TimeTz, Timestamp, TimestampTz,
 };
-
-use pending_datetime::PendingText as _;
 
 pub use bytea::{parse_bytea, print_bytea};
 pub use float::{parse_f32, parse_f64, print_f32, print_f64};
@@ -105,7 +102,7 @@ pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resol
         Physical::TimeTz => TimeTz::parse(text, settings).map(Datum::TimeTz),
         Physical::Timestamp => Timestamp::parse(text, settings).map(Datum::Timestamp),
         Physical::TimestampTz => TimestampTz::parse(text, settings).map(Datum::TimestampTz),
-        Physical::Interval => Interval::parse(text, settings).map(Datum::Interval),
+        Physical::Interval => Interval::parse_with_typmod(text, ty.typmod, settings).map(Datum::Interval),
         Physical::Uuid => parse_uuid(text).map(Datum::Uuid),
         Physical::Any => any_from_text(text, ty, settings, resolver),
     }

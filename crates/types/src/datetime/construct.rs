@@ -22,9 +22,9 @@ fn field_overflow(message: String) -> Error {
 /// A number as C prints it with `%g`, padded with zeros to a width.
 fn general_format(value: f64, width: usize) -> String {
     let text = if value.is_nan() {
-        "nan".to_owned()
+        "NaN".to_owned()
     } else if value.is_infinite() {
-        if value > 0.0 { "inf" } else { "-inf" }.to_owned()
+        if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
     } else {
         let scientific = format!("{value:.5e}");
         let (digits, exponent) = scientific.split_once('e').expect("{:e} writes an exponent");
@@ -55,7 +55,7 @@ fn civil_date(year: i32, month: i32, day: i32) -> Result<Civil> {
         return Err(overflow(year));
     }
     if !is_valid_julian(counted, month) {
-        let message = format!("date out of range: {year}-{month:02}-{day:02}");
+        let message = format!("date out of range: {counted}-{month:02}-{day:02}");
         return Err(Error::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, message));
     }
     Ok(Civil { year: counted, month, day, ..Civil::default() })
@@ -66,7 +66,7 @@ impl Date {
     pub fn from_fields(year: i32, month: i32, day: i32) -> Result<Date> {
         let civil = civil_date(year, month, day)?;
         Date::from_days(civil.julian_day() - EPOCH_JULIAN_DAY).ok_or_else(|| {
-            let message = format!("date out of range: {year}-{month:02}-{day:02}");
+            let message = format!("date out of range: {}-{month:02}-{day:02}", civil.year);
             Error::new(SqlState::DATETIME_VALUE_OUT_OF_RANGE, message)
         })
     }

@@ -3,8 +3,9 @@
 use jiff::tz::TimeZone;
 
 use super::arithmetic::{date_out_of_range_for_timestamp, timestamp_out_of_range, wrap_day};
-use super::calendar::Civil;
+use super::calendar::{Civil, day_of_week};
 use super::decode::local_now;
+use super::output::{DAYS, MONTHS};
 use super::zone::{self, NamedZone};
 use super::{Date, EPOCH_JULIAN_DAY, Interval, TIMESTAMP_END, Time, TimeTz, Timestamp, TimestampTz, US_PER_DAY, US_PER_SECOND};
 use crate::format_settings::IntervalStyle;
@@ -198,5 +199,17 @@ fn interval_zone_seconds(zone: &Interval) -> Result<i32> {
             let message = format!("interval time zone \"{text}\" must not include months or days");
             Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message))
         }
+    }
+}
+
+impl TimestampTz {
+    /// timeofday()'s text: "Wed Feb 26 19:18:58.123456 2020 UTC".
+    pub fn time_of_day_text(self, time_zone: &TimeZone) -> String {
+        let (civil, _) = self.to_civil(time_zone);
+        let weekday = &DAYS[day_of_week(civil.julian_day()) as usize][..3];
+        let month = &MONTHS[(civil.month - 1) as usize][..3];
+        let Civil { year, day, hour, minute, second, microsecond, .. } = civil;
+        let zone = zone::zone_info_at(time_zone, self.0).abbreviation;
+        format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02}.{microsecond:06} {year} {zone}")
     }
 }
