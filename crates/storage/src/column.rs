@@ -150,6 +150,11 @@ impl Column {
         }
     }
 
+    /// Gives back the memory of a value that is not needed any more; the row then holds an arbitrary value.
+    pub(crate) fn release(&mut self, row: usize) {
+        self.data.set(row, &Datum::Null);
+    }
+
     /// Whether the row holds exactly this value, digit for digit, so that writing it would change nothing. May say no when unsure.
     pub(crate) fn holds(&self, row: usize, datum: &Datum) -> bool {
         if self.is_null(row) || datum.is_null() {

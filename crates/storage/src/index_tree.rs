@@ -55,15 +55,15 @@ impl IndexTree {
                     }
                     let mut first = next?;
                     while let Node::Branch(branch) = first {
-                        first = &branch.children[0];
+                        first = &branch.children[0].node;
                     }
                     let Node::Leaf(leaf) = first else { unreachable!("the loop ends at a leaf") };
                     return leaf.has_key(0, key).then(|| leaf.row(0));
                 }
                 Node::Branch(branch) => {
                     let child = branch.child_for(place);
-                    next = branch.children.get(child + 1).or(next);
-                    node = &branch.children[child];
+                    next = branch.children.get(child + 1).map(|child| &child.node).or(next);
+                    node = &branch.children[child].node;
                 }
             }
         }
@@ -77,9 +77,26 @@ impl IndexTree {
 
     /// Rows whose key begins with these bytes.
     pub fn prefix(&self, prefix: &[u8], reverse: bool) -> impl Iterator<Item = RowId> + Send + use<> {
+        let (front, back) = self.prefix_positions(prefix);
+        Rows::new(&self.root, front, back, reverse)
+    }
+
+    /// How many entries lie within the bounds: two descents, however many they are.
+    pub fn count(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> usize {
+        let (front, back) = self.positions(lower, upper);
+        back.rank(&self.root).saturating_sub(front.rank(&self.root))
+    }
+
+    /// How many keys begin with these bytes, as quickly.
+    pub fn count_prefix(&self, prefix: &[u8]) -> usize {
+        let (front, back) = self.prefix_positions(prefix);
+        back.rank(&self.root) - front.rank(&self.root)
+    }
+
+    fn prefix_positions(&self, prefix: &[u8]) -> (Position, Position) {
         let front = Position::of(&self.root, Place { key: prefix, rank: Rank::Before(RowId(0)) });
         let back = Position::of(&self.root, Place { key: prefix, rank: Rank::AfterPrefix });
-        Rows::new(&self.root, front, back, reverse)
+        (front, back)
     }
 
     fn positions(&self, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> (Position, Position) {

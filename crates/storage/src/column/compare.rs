@@ -192,6 +192,7 @@ fn fold(hashes: &mut [u64], values: impl Iterator<Item = u64>) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use types::Physical;
 
     use super::*;
     use crate::key::random_datums::columns_of_one_type;
@@ -206,7 +207,10 @@ mod tests {
                 for (j, right) in datums.iter().enumerate() {
                     let order = compare_datums(left, right);
                     prop_assert_eq!(column.eq_rows(i, &column, j), order.is_eq(), "{:?} {:?}", left, right);
-                    prop_assert_eq!(hashes[i] == hashes[j], order.is_eq(), "{:?} {:?}", left, right);
+                    // Other kinds of values may collide, though rarely.
+                    let tells_apart = physical != Physical::Any;
+                    prop_assert!(hashes[i] == hashes[j] || order.is_ne(), "{:?} {:?}", left, right);
+                    prop_assert!(hashes[i] != hashes[j] || order.is_eq() || !tells_apart, "{:?} {:?}", left, right);
                     if !left.is_null() && !right.is_null() {
                         prop_assert_eq!(column.compare_rows(i, &column, j), order, "{:?} {:?}", left, right);
                     }

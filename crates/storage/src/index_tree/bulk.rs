@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     IndexTree,
     entries::EntryList,
-    node::{Branch, CHILDREN, LEAF_BYTES, LEAF_ENTRIES, Node, separator},
+    node::{Branch, CHILDREN, Child, LEAF_BYTES, LEAF_ENTRIES, Node, separator},
 };
 use crate::RowId;
 
@@ -90,7 +90,10 @@ fn branches(below: &Level) -> Level {
     for start in (0..below.nodes.len()).step_by(CHILDREN) {
         let end = below.nodes.len().min(start + CHILDREN);
         level.separators.push(below.separators.key(start), below.separators.row(start));
-        let branch = Branch { separators: below.separators.pack(start..end), children: below.nodes[start..end].to_vec() };
+        let branch = Branch {
+            separators: below.separators.pack(start..end),
+            children: below.nodes[start..end].iter().cloned().map(Child::from).collect(),
+        };
         level.nodes.push(Node::Branch(Arc::new(branch)));
     }
     level

@@ -34,7 +34,7 @@ impl Position {
                     let child = branch.child_for(place);
                     position.path[depth] = child as u8;
                     depth += 1;
-                    node = &branch.children[child];
+                    node = &branch.children[child].node;
                 }
             }
         }
@@ -51,11 +51,23 @@ impl Position {
         while let Node::Branch(branch) = node {
             self.path[depth] = (branch.children.len() - 1) as u8;
             depth += 1;
-            node = branch.children.last().expect("a branch has children");
+            node = &branch.children.last().expect("a branch has children").node;
         }
         if let Node::Leaf(leaf) = node {
             self.index = leaf.len();
         }
+    }
+
+    /// How many entries come before.
+    pub(super) fn rank(&self, root: &Node) -> usize {
+        let (mut before, mut node, mut depth) = (0, root, 0);
+        while let Node::Branch(branch) = node {
+            let child = usize::from(self.path[depth]);
+            before += branch.children[..child].iter().map(|child| child.entries).sum::<usize>();
+            node = &branch.children[child].node;
+            depth += 1;
+        }
+        before + self.index
     }
 
     fn leaf<'a>(&self, root: &'a Node) -> &'a Arc<Entries> {
@@ -65,7 +77,7 @@ impl Position {
             match node {
                 Node::Leaf(leaf) => return leaf,
                 Node::Branch(branch) => {
-                    node = &branch.children[usize::from(self.path[depth])];
+                    node = &branch.children[usize::from(self.path[depth])].node;
                     depth += 1;
                 }
             }
@@ -81,7 +93,7 @@ impl Position {
             if child + 1 < branch.children.len() {
                 turn = Some(depth);
             }
-            node = &branch.children[child];
+            node = &branch.children[child].node;
             depth += 1;
         }
         let Some(turn) = turn else { return false };
@@ -99,7 +111,7 @@ impl Position {
         let mut node = root;
         for depth in 0..=turn {
             let Node::Branch(branch) = node else { unreachable!("a path turns at branches") };
-            node = &branch.children[usize::from(self.path[depth])];
+            node = &branch.children[usize::from(self.path[depth])].node;
         }
         self.descend_last(node, turn + 1);
         true

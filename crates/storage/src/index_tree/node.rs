@@ -25,7 +25,20 @@ pub(super) enum Node {
 #[derive(Clone, Debug)]
 pub(super) struct Branch {
     pub(super) separators: Entries,
-    pub(super) children: Vec<Node>,
+    pub(super) children: Vec<Child>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub(super) node: Node,
+    /// Entries below the node.
+    pub(super) entries: usize,
+}
+
+impl From<Node> for Child {
+    fn from(node: Node) -> Child {
+        Child { entries: node.entries(), node }
+    }
 }
 
 /// The right half of a node that was split, with the separator before it.
@@ -60,7 +73,7 @@ impl Node {
             let mut separators = EntryList::default();
             separators.push(&[], RowId(0));
             separators.push(&split.key, split.row);
-            let children = vec![std::mem::take(self), split.right];
+            let children = vec![std::mem::take(self).into(), split.right.into()];
             *self = Node::Branch(Arc::new(Branch { separators: separators.pack(0..2), children }));
         }
         added
@@ -72,7 +85,7 @@ impl Node {
         while let Node::Branch(branch) = self
             && branch.children.len() <= 1
         {
-            *self = branch.children.first().cloned().unwrap_or_default();
+            *self = branch.children.first().map(|child| child.node.clone()).unwrap_or_default();
         }
         removed
     }
@@ -92,10 +105,13 @@ impl Node {
             Node::Branch(branch) => {
                 let child = branch.child_for(Place { key, rank: Rank::After(row) });
                 let branch = Arc::make_mut(branch);
-                let (added, split) = branch.children[child].insert(key, row);
+                let (added, split) = branch.children[child].node.insert(key, row);
+                branch.children[child].entries += usize::from(added);
                 let Some(split) = split else { return (added, None) };
                 branch.separators.insert(child + 1, &split.key, split.row);
-                branch.children.insert(child + 1, split.right);
+                let right = Child::from(split.right);
+                branch.children[child].entries -= right.entries;
+                branch.children.insert(child + 1, right);
                 let full = branch.children.len() > CHILDREN;
                 (added, full.then(|| split_branch(branch, child + 1)))
             }
@@ -115,8 +131,9 @@ impl Node {
             Node::Branch(branch) => {
                 let child = branch.child_for(Place { key, rank: Rank::After(row) });
                 let branch = Arc::make_mut(branch);
-                let removed = branch.children[child].remove(key, row);
-                if removed && branch.children[child].is_small() {
+                let removed = branch.children[child].node.remove(key, row);
+                branch.children[child].entries -= usize::from(removed);
+                if removed && branch.children[child].node.is_small() {
                     branch.mend(child);
                 }
                 removed
@@ -131,6 +148,14 @@ impl Node {
         }
     }
 
+    /// Entries in the subtree.
+    pub(super) fn entries(&self) -> usize {
+        match self {
+            Node::Leaf(leaf) => leaf.len(),
+            Node::Branch(branch) => branch.children.iter().map(|child| child.entries).sum(),
+        }
+    }
+
     fn is_small(&self) -> bool {
         match self {
             Node::Leaf(leaf) => leaf.len() < LEAF_ENTRIES / 4,
@@ -142,8 +167,8 @@ impl Node {
         match self {
             Node::Leaf(leaf) => leaf.heap_size() + 16,
             Node::Branch(branch) => {
-                let nodes = branch.children.capacity() * size_of::<Node>() + size_of::<Branch>() + 16;
-                nodes + branch.separators.heap_size() + branch.children.iter().map(Node::heap_size).sum::<usize>()
+                let nodes = branch.children.capacity() * size_of::<Child>() + size_of::<Branch>() + 16;
+                nodes + branch.separators.heap_size() + branch.children.iter().map(|child| child.node.heap_size()).sum::<usize>()
             }
         }
     }
@@ -152,7 +177,7 @@ impl Node {
 impl Branch {
     /// Removes a child that has become empty, or merges a small one with a neighbour if both fit into one with room to grow.
     fn mend(&mut self, child: usize) {
-        if self.children[child].len() == 0 {
+        if self.children[child].node.len() == 0 {
             self.children.remove(child);
             self.separators.remove(child);
             return;
@@ -162,7 +187,7 @@ impl Branch {
                 continue;
             }
             if let Some(merged) = self.merged(left) {
-                self.children[left] = merged;
+                self.children[left] = merged.into();
                 self.children.remove(left + 1);
                 self.separators.remove(left + 1);
                 return;
@@ -173,7 +198,7 @@ impl Branch {
     /// The children `left` and `left + 1` as one node.
     fn merged(&self, left: usize) -> Option<Node> {
         let mut entries = EntryList::default();
-        match (&self.children[left], &self.children[left + 1]) {
+        match (&self.children[left].node, &self.children[left + 1].node) {
             (Node::Leaf(left), Node::Leaf(right)) => {
                 let fits = left.len() + right.len() <= LEAF_ENTRIES * 3 / 4
                     && left.packed_size() + right.packed_size() <= LEAF_BYTES * 3 / 4;

@@ -31,6 +31,7 @@ fn assert_ranges(tree: &IndexTree, model: &Model, low: &[u8], high: &[u8]) {
             };
             let mut expected: Vec<u64> = model.iter().filter(|entry| inside(&entry.0)).map(|entry| entry.1).collect();
             assert_eq!(tree.range(lower, upper, false).map(|row| row.0).collect::<Vec<_>>(), expected, "{lower:?} {upper:?}");
+            assert_eq!(tree.count(lower, upper), expected.len());
             expected.reverse();
             assert_eq!(tree.range(lower, upper, true).map(|row| row.0).collect::<Vec<_>>(), expected, "{lower:?} {upper:?}");
         }
@@ -38,6 +39,7 @@ fn assert_ranges(tree: &IndexTree, model: &Model, low: &[u8], high: &[u8]) {
     for key in [low, high] {
         let expected: Vec<u64> = model.iter().filter(|entry| entry.0.starts_with(key)).map(|entry| entry.1).collect();
         assert_eq!(tree.prefix(key, false).map(|row| row.0).collect::<Vec<_>>(), expected);
+        assert_eq!(tree.count_prefix(key), expected.len());
         let exact = model.range((key.to_vec(), 0)..).next().filter(|entry| entry.0 == key).map(|entry| RowId(entry.1));
         assert_eq!(tree.get(key), exact);
     }

@@ -203,7 +203,7 @@ impl Chunk {
         }
         for column in &mut self.columns {
             if column.value_size(slot) >= LARGE_VALUE {
-                Arc::make_mut(column).set(slot, &Datum::Null);
+                Arc::make_mut(column).release(slot);
             }
         }
     }

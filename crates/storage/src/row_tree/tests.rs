@@ -27,6 +27,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..3u64).prop_map(Step::Append),
         2 => (0..6000u64).prop_map(Step::InsertAt),
+        // Far away, so that the tree of blocks grows high.
+        1 => (0..50u32, 0..3u64).prop_map(|(power, more)| Step::InsertAt((1 << power) + more)),
         2 => (0..100u64, 1..2500usize).prop_map(|(skip, count)| Step::Columns { skip, count }),
         6 => (any::<usize>(), 0..1000i64).prop_map(|(row, number)| Step::Update(row, number)),
         4 => any::<usize>().prop_map(Step::Delete),
@@ -36,9 +38,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+type Content = Vec<(u64, String, u64)>;
 type Model = BTreeMap<u64, (i64, u64)>;
 
-fn content(tree: &RowTree) -> Vec<(u64, String, u64)> {
+fn content(tree: &RowTree) -> Content {
     let mut rows = Vec::new();
     for chunk in tree.chunks() {
         assert_eq!(chunk.presence().count_ones(), chunk.live());
@@ -50,7 +53,7 @@ fn content(tree: &RowTree) -> Vec<(u64, String, u64)> {
     rows
 }
 
-fn expected(model: &Model) -> Vec<(u64, String, u64)> {
+fn expected(model: &Model) -> Content {
     model.iter().map(|(&id, &(number, writer))| (id, format!("{:?}", &values(number)), writer)).collect()
 }
 
@@ -64,7 +67,7 @@ proptest! {
     fn behaves_as_an_ordered_map_and_clones_never_change(steps in prop::collection::vec(step(), 1..120)) {
         let mut tree = RowTree::new(&[Physical::Int8, Physical::Text]);
         let mut model = Model::new();
-        let mut held: Vec<(RowTree, Vec<(u64, String, u64)>)> = Vec::new();
+        let mut held: Vec<(RowTree, Content)> = Vec::new();
         let mut next = 0;
         for (turn, step) in steps.into_iter().enumerate() {
             let writer = turn as u64 / 3;
@@ -118,12 +121,13 @@ proptest! {
                 Step::Drop => drop(held.pop()),
             }
             prop_assert_eq!(tree.len(), model.len());
+            prop_assert!(model.keys().next_back().is_none_or(|&last| RowId(last) < tree.end()));
         }
         prop_assert_eq!(content(&tree), expected(&model));
         for (tree, expected) in &held {
             prop_assert_eq!(&content(tree), expected);
         }
-        for id in (0..next + 2).step_by(7) {
+        for id in (0..3000).chain(model.keys().flat_map(|&id| [id, id + 1, id + 64])) {
             let row = tree.get(RowId(id)).map(|row| format!("{:?}", &*row));
             prop_assert_eq!(row, model.get(&id).map(|&(number, _)| format!("{:?}", &values(number))));
             prop_assert_eq!(tree.writer(RowId(id)), model.get(&id).map(|&(_, writer)| TxnId(writer)));
@@ -152,6 +156,22 @@ fn memory_comes_back_after_deletes_and_updates() {
     }
     let left = tree.heap_size();
     assert!(left < full / 6, "{left} after deletes, {full} before");
+}
+
+#[test]
+fn rows_that_arrive_out_of_order_find_room_in_the_tail() {
+    let mut tree = RowTree::new(&[Physical::Int8]);
+    let insert = |tree: &mut RowTree, id: u64| tree.insert(RowId(id), TxnId(id), &[Datum::Int8(id as i64)]);
+    (1..=100).for_each(|id| insert(&mut tree, id));
+    // 128 commits before 101..=127 and begins a tail; 130 before 129 stays in it.
+    [128, 127, 130, 129, 101].into_iter().for_each(|id| insert(&mut tree, id));
+    let tail = tree.tail.as_ref().expect("the last rows are in a tail");
+    assert_eq!((tail.first(), tail.slots(), tail.live()), (RowId(128), 3, 3));
+    assert!(tree.update_attributes(RowId(127), TxnId(9), &[(0, Datum::Int8(-1))]));
+    assert!(!tree.update_attributes(RowId(102), TxnId(9), &[(0, Datum::Int8(-1))]));
+    assert!(matches!(tree.datum(RowId(127), 0), Some(Datum::Int8(-1))));
+    assert_eq!((tree.writer(RowId(127)), tree.writer(RowId(101))), (Some(TxnId(9)), Some(TxnId(101))));
+    assert_eq!((tree.len(), tree.end()), (105, RowId(131)));
 }
 
 #[test]
