@@ -1,6 +1,9 @@
 //! The catalog value and its primitive reads and changes.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use imbl::{HashMap, OrdMap};
 use types::Oid;
@@ -20,14 +23,15 @@ pub struct Schema {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     /// Unique to this state of definitions within the process: two catalogs of one version are the same.
-    version: u64,
-    next_oid: u32,
-    schemas: OrdMap<Oid, Arc<Schema>>,
-    schema_names: HashMap<Name, Oid>,
-    relations: OrdMap<Oid, Arc<Relation>>,
-    relation_names: HashMap<(Oid, Name), Oid>,
-    types: OrdMap<Oid, Arc<UserType>>,
-    type_names: HashMap<(Oid, Name), Oid>,
+    pub(crate) version: u64,
+    /// Shared by all clones: identifiers are never given twice, and not given back when a transaction rolls back.
+    pub(crate) next_oid: Arc<AtomicU32>,
+    pub(crate) schemas: OrdMap<Oid, Arc<Schema>>,
+    pub(crate) schema_names: HashMap<Name, Oid>,
+    pub(crate) relations: OrdMap<Oid, Arc<Relation>>,
+    pub(crate) relation_names: HashMap<(Oid, Name), Oid>,
+    pub(crate) types: OrdMap<Oid, Arc<UserType>>,
+    pub(crate) type_names: HashMap<(Oid, Name), Oid>,
 }
 
 impl Default for Catalog {
@@ -44,7 +48,7 @@ impl Catalog {
     pub fn new() -> Catalog {
         let mut catalog = Catalog {
             version: 0,
-            next_oid: Oid::FIRST_NORMAL.0,
+            next_oid: Arc::new(AtomicU32::new(Oid::FIRST_NORMAL.0)),
             schemas: OrdMap::new(),
             schema_names: HashMap::new(),
             relations: OrdMap::new(),
@@ -68,16 +72,24 @@ impl Catalog {
         self.version
     }
 
-    fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.version = NEXT_VERSION.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// A new object identifier, unique within the database.
     pub fn allocate_oid(&mut self) -> Oid {
-        let oid = Oid(self.next_oid);
-        self.next_oid += 1;
-        self.changed();
-        oid
+        Oid(self.next_oid.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Keeps identifiers up to this one from being given out (restored databases).
+    pub fn reserve_oids(&mut self, up_to: Oid) {
+        self.next_oid.fetch_max(up_to.0.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// The same definitions for another database, whose new identifiers are counted apart.
+    pub fn fork(&self) -> Catalog {
+        let next_oid = Arc::new(AtomicU32::new(self.next_oid.load(Ordering::Relaxed)));
+        Catalog { next_oid, ..self.clone() }
     }
 
     pub fn schema(&self, oid: Oid) -> Option<&Arc<Schema>> {

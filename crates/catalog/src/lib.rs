@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod constraint;
 pub mod dependencies;
 pub mod index;
+mod merge;
 pub mod relation;
 pub mod sequence;
 pub mod type_names;

@@ -156,7 +156,7 @@ impl Column {
     }
 
     /// Whether the row holds exactly this value, digit for digit, so that writing it would change nothing. May say no when unsure.
-    pub(crate) fn holds(&self, row: usize, datum: &Datum) -> bool {
+    pub fn holds(&self, row: usize, datum: &Datum) -> bool {
         if self.is_null(row) || datum.is_null() {
             return self.is_null(row) && datum.is_null();
         }

@@ -1,50 +1,62 @@
 //! Row, key, table and advisory locks with fair queues.
+//!
+//! A lock is held by an [`Owner`], a transaction or a session, in one or more modes. Who asks for a lock that is not free gets a
+//! [`LockWait`], a future; no thread is held. Granting follows the order of the queue, except that an owner who holds the lock already
+//! goes before those who wait for it.
 
-use storage::{IndexId, RowId, TableId};
-use types::{Oid, Result};
+mod advisory;
+mod deadlock;
+mod held;
+mod mode;
+mod queue;
+mod table;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod wait;
 
-/// What a lock is on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LockTag {
-    Row(TableId, RowId),
-    /// A unique key's bytes.
-    Key(IndexId, Box<[u8]>),
-    Relation(Oid),
-    /// Advisory lock: key and whether it was given as two ints.
-    Advisory {
-        high: u32,
-        low: u32,
-        two_keys: bool,
-    },
-    Transaction(storage::TxnId),
+use storage::TxnId;
+
+pub use self::{
+    advisory::SessionLocks,
+    mode::LockMode,
+    table::ListedLock,
+    tag::{LockTag, LockTarget},
+    wait::{LockWait, WaitHandle},
+};
+pub(crate) use self::{held::HeldLocks, queue::Asked, table::LockTable, tag::Tag};
+
+/// Who holds locks: a transaction, or a session for its advisory locks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) pid: i32,
+    /// The database's oid, only to be shown.
+    pub(crate) database: u32,
+    /// Zero for a session.
+    transaction: u64,
 }
 
-/// Row lock strengths and PostgreSQL's eight table lock modes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LockMode {
-    KeyShare,
-    Share,
-    NoKeyUpdate,
-    Update,
-    AccessShare,
-    RowShare,
-    RowExclusive,
-    ShareUpdateExclusive,
-    ShareTable,
-    ShareRowExclusive,
-    Exclusive,
-    AccessExclusive,
+impl Owner {
+    pub(crate) fn transaction_of(pid: i32, database: u32, transaction: TxnId) -> Owner {
+        Owner { pid, database, transaction: transaction.0 }
+    }
+
+    pub(crate) fn session(pid: i32, database: u32) -> Owner {
+        Owner { pid, database, transaction: 0 }
+    }
+
+    pub(crate) fn transaction(self) -> Option<TxnId> {
+        (self.transaction != 0).then_some(TxnId(self.transaction))
+    }
+
+    /// Whether locks of these never exclude each other: a session and its own transaction share advisory locks.
+    fn is_same_party(self, other: Owner, tag: Tag) -> bool {
+        self == other || (tag.is_advisory() && self.pid == other.pid)
+    }
 }
 
-/// A place in a lock's queue. A future that is ready when the lock is ours, or fails: 40P01 deadlock, 55P03 time-out, 57014 cancelled.
-/// Dropping it leaves the queue. Runtime-independent: works under tokio and under a blocking executor.
-#[derive(Debug)]
-pub struct LockWait {}
-
-impl Future for LockWait {
-    type Output = Result<()>;
-
-    fn poll(self: std::pin::Pin<&mut Self>, _context: &mut std::task::Context<'_>) -> std::task::Poll<Result<()>> {
-        unreachable!("written with the lock manager")
+impl PartialEq for Owner {
+    fn eq(&self, other: &Owner) -> bool {
+        self.transaction == other.transaction && self.pid == other.pid
     }
 }

@@ -1,18 +1,89 @@
 //! The whole committed content of one database as one value.
 
-use std::sync::Arc;
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use catalog::Catalog;
-use storage::{TableData, TableId};
+use foldhash::fast::FixedState;
+use storage::{RowId, TableData, TableId};
 
 /// Numbers commits of one store, ascending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitSeq(pub u64);
+
+/// A persistent map from tables to their content.
+pub type Tables = imbl::GenericHashMap<TableId, Arc<TableVersion>, FixedState, imbl::shared_ptr::DefaultSharedPtr>;
 
 /// Catalog, rows and indexes of one database. Cloning is O(1); a clone never changes.
 #[derive(Clone, Debug)]
 pub struct DatabaseState {
     pub seq: CommitSeq,
     pub catalog: Arc<Catalog>,
-    pub tables: imbl::HashMap<TableId, TableData>,
+    pub tables: Tables,
+}
+
+impl DatabaseState {
+    pub fn new(catalog: Catalog) -> DatabaseState {
+        DatabaseState { seq: CommitSeq(0), catalog: Arc::new(catalog), tables: Tables::default() }
+    }
+
+    pub fn table(&self, table: TableId) -> Option<&TableData> {
+        self.tables.get(&table).map(|version| &version.data)
+    }
+}
+
+/// A table's content and when it last changed. Reads as its [`TableData`].
+#[derive(Clone, Debug)]
+pub struct TableVersion {
+    pub data: TableData,
+    /// The commit that last changed a row.
+    pub changed: CommitSeq,
+    /// The commit that last replaced the content as a whole: columns, indexes, rewrites.
+    pub reshaped: CommitSeq,
+    /// The next row id, shared by all versions: ids are never given twice.
+    pub(crate) next_row: Arc<AtomicU64>,
+}
+
+impl Deref for TableVersion {
+    type Target = TableData;
+
+    fn deref(&self) -> &TableData {
+        &self.data
+    }
+}
+
+impl TableVersion {
+    /// A version whose row ids go on after those of its rows.
+    pub(crate) fn new(data: TableData, at: CommitSeq) -> TableVersion {
+        let next_row = Arc::new(AtomicU64::new(end_of_rows(&data)));
+        TableVersion { data, changed: at, reshaped: at, next_row }
+    }
+
+    /// Other content for the same table.
+    pub(crate) fn reshape(&self, data: TableData, at: CommitSeq) -> TableVersion {
+        self.next_row.fetch_max(end_of_rows(&data), Ordering::Relaxed);
+        TableVersion { data, changed: at, reshaped: at, next_row: Arc::clone(&self.next_row) }
+    }
+
+    /// The same content in another database, with a counter of its own.
+    pub(crate) fn fork(&self) -> TableVersion {
+        let next_row = Arc::new(AtomicU64::new(self.next_row.load(Ordering::Relaxed)));
+        TableVersion { next_row, ..self.clone() }
+    }
+
+    /// The first of `count` new row ids.
+    pub(crate) fn allocate_rows(&self, count: usize) -> RowId {
+        RowId(self.next_row.fetch_add(count as u64, Ordering::Relaxed))
+    }
+}
+
+/// One more than the greatest row id.
+fn end_of_rows(data: &TableData) -> u64 {
+    let last = data.rows.chunks().filter(|chunk| chunk.slots() > 0).last();
+    last.map_or(1, |chunk| chunk.row_id(chunk.slots() - 1).0 + 1)
 }

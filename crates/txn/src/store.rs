@@ -1,33 +1,124 @@
 //! The published value of one database and the only door to change it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use catalog::Catalog;
+use parking_lot::RwLock;
+use storage::TxnId;
 
-use crate::{DatabaseState, Transaction, transaction::TransactionOptions};
+use crate::{
+    CommitSeq, DatabaseState, Transaction,
+    commit_log::{CommitLog, LogReaders},
+    lock::{HeldLocks, ListedLock, LockTable, Owner, SessionLocks},
+    sequence::Sequences,
+    serializable::CommittedReaders,
+    transaction::TransactionOptions,
+};
+
+/// The first transaction's id, PostgreSQL's FirstNormalTransactionId.
+const FIRST_TRANSACTION: u64 = 3;
 
 /// One database: its newest committed value, locks, sequences and commit log. Shared by all sessions as an `Arc`.
 #[derive(Debug)]
-pub struct Store {}
+pub struct Store {
+    /// Held only to clone the value or to apply a commit to it.
+    pub(crate) published: RwLock<Published>,
+    pub(crate) locks: Arc<LockTable>,
+    pub(crate) sequences: Sequences,
+    pub(crate) log_readers: Arc<LogReaders>,
+    next_transaction: AtomicU64,
+    database: u32,
+}
+
+/// What commits change together.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) state: DatabaseState,
+    pub(crate) log: CommitLog,
+    pub(crate) readers: CommittedReaders,
+}
 
 impl Store {
     /// A store whose first value has this catalog and no rows.
-    pub fn new(_catalog: Catalog) -> Arc<Store> {
-        unreachable!("written with the transaction layer")
+    pub fn new(catalog: Catalog) -> Arc<Store> {
+        Store::with_state(DatabaseState::new(catalog), Sequences::default(), 0)
+    }
+
+    /// A store that goes on from a given value (recovery, restored dumps). `database` is the database's oid, which lock reports show.
+    pub fn from_state(state: DatabaseState, database: types::Oid) -> Arc<Store> {
+        Store::with_state(state, Sequences::default(), database.0)
+    }
+
+    fn with_state(state: DatabaseState, sequences: Sequences, database: u32) -> Arc<Store> {
+        let log = CommitLog::starting_at(state.seq);
+        Arc::new(Store {
+            published: RwLock::new(Published { state, log, readers: CommittedReaders::default() }),
+            locks: LockTable::new(),
+            sequences,
+            log_readers: Arc::default(),
+            next_transaction: AtomicU64::new(FIRST_TRANSACTION),
+            database,
+        })
     }
 
     /// A store that begins as a copy of another's newest value (CREATE DATABASE ... TEMPLATE), sequences included. O(1) in the rows.
     pub fn fork(&self) -> Arc<Store> {
-        unreachable!("written with the transaction layer")
+        self.fork_as(types::Oid(0))
+    }
+
+    /// The same, with the oid of the new database.
+    pub fn fork_as(&self, database: types::Oid) -> Arc<Store> {
+        let mut state = self.snapshot();
+        state.catalog = Arc::new(state.catalog.fork());
+        state.tables = state.tables.iter().map(|(&table, version)| (table, Arc::new(version.fork()))).collect();
+        let store = Store::with_state(state, self.sequences.fork(), database.0);
+        // Rows keep their writers, whose ids must not come again.
+        store.next_transaction.store(self.next_transaction.load(Ordering::Relaxed), Ordering::Relaxed);
+        store
     }
 
     /// The newest committed value.
     pub fn snapshot(&self) -> DatabaseState {
-        unreachable!("written with the transaction layer")
+        self.published.read().state.clone()
     }
 
-    /// Begins a transaction for the backend of this pid (what pg_locks shows).
-    pub fn begin(self: &Arc<Store>, _options: TransactionOptions, _pid: i32) -> Transaction {
-        unreachable!("written with the transaction layer")
+    /// The number of the newest commit.
+    pub fn seq(&self) -> CommitSeq {
+        self.published.read().state.seq
+    }
+
+    /// The newest committed definitions.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.published.read().state.catalog)
+    }
+
+    /// Begins a transaction for the backend of this pid (what pg_locks shows). Backends that run at once must have different pids.
+    pub fn begin(self: &Arc<Store>, options: TransactionOptions, pid: i32) -> Transaction {
+        let id = TxnId(self.next_transaction.fetch_add(1, Ordering::Relaxed));
+        let owner = Owner::transaction_of(pid, self.database, id);
+        Transaction::new(Arc::clone(self), id, options, HeldLocks::new(Arc::clone(&self.locks), owner))
+    }
+
+    /// The id that the next transaction will get (txid_snapshot_xmax).
+    pub fn next_transaction_id(&self) -> TxnId {
+        TxnId(self.next_transaction.load(Ordering::Relaxed))
+    }
+
+    /// The session-level advisory locks of a backend.
+    pub fn session_locks(&self, pid: i32) -> SessionLocks {
+        SessionLocks::new(HeldLocks::new(Arc::clone(&self.locks), Owner::session(pid, self.database)))
+    }
+
+    /// All locks held and waited for (pg_locks).
+    pub fn list_locks(&self) -> Vec<ListedLock> {
+        self.locks.list()
+    }
+
+    /// The backends that one waits for (pg_blocking_pids); empty when it does not wait.
+    pub fn blocking_pids(&self, pid: i32) -> Vec<i32> {
+        self.locks.blocking_pids(pid)
     }
 }

@@ -1,12 +1,29 @@
 //! One transaction: a snapshot, its own changes, its locks and savepoints.
 
+mod commit;
+mod private;
+mod savepoint;
+mod schema_change;
+mod sequences;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod unique;
+
 use std::sync::Arc;
 
 use catalog::Catalog;
-use storage::{TableData, TableId, TxnId};
-use types::Result;
+use storage::{ChangeSet, RowId, TableData, TableId, TxnId};
+use types::{Error, Result};
 
-use crate::{LockMode, LockTag, LockWait, Staged, StatementWrites};
+use self::{private::PrivateTables, savepoint::SavedState, schema_change::SchemaDelta, sequences::PrivateSequences};
+pub use self::{savepoint::Savepoint, schema_change::SchemaChange, unique::KeyText};
+use crate::{
+    CommitSeq, DatabaseState, LockMode, LockTag, LockWait, Store,
+    commit_log::LogReader,
+    lock::{Asked, HeldLocks, Tag},
+    serializable::{ReadPredicate, Reads},
+};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IsolationLevel {
@@ -15,6 +32,13 @@ pub enum IsolationLevel {
     ReadCommitted,
     RepeatableRead,
     Serializable,
+}
+
+impl IsolationLevel {
+    /// Whether each statement sees what was committed before it, as opposed to one view for the whole transaction.
+    pub fn refreshes(self) -> bool {
+        matches!(self, IsolationLevel::ReadUncommitted | IsolationLevel::ReadCommitted)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,106 +50,175 @@ pub struct TransactionOptions {
 
 /// One transaction. Dropping it without [`Transaction::commit`] rolls it back and frees its locks.
 #[derive(Debug)]
-pub struct Transaction {}
+pub struct Transaction {
+    store: Arc<Store>,
+    id: TxnId,
+    options: TransactionOptions,
+    locks: HeldLocks,
+    /// The catalog as the current statement sees it, or the last one saw it.
+    catalog: Arc<Catalog>,
+    /// The value that statements read: taken for each at READ COMMITTED, kept at the levels above.
+    view: Option<DatabaseState>,
+    /// The number of the last view.
+    view_seq: CommitSeq,
+    /// Row changes, a layer for each savepoint after which something was written; later layers go on top.
+    layers: Vec<ChangeSet>,
+    /// Tables as this transaction sees them where that differs from the view; made when first read after a change.
+    private: PrivateTables,
+    schema: Option<SchemaDelta>,
+    sequences: PrivateSequences,
+    savepoints: Vec<SavedState>,
+    /// Keeps the commits since the oldest private table, or since a SERIALIZABLE snapshot, in the log.
+    log_reader: Option<LogReader>,
+    reads: Option<Reads>,
+    /// Rows locked to keep a foreign key's parent there.
+    shared_rows: Vec<(TableId, RowId)>,
+    key_text: Option<Arc<dyn KeyText>>,
+}
 
 impl Transaction {
-    pub fn id(&self) -> TxnId {
-        unreachable!("written with the transaction layer")
+    pub(crate) fn new(store: Arc<Store>, id: TxnId, options: TransactionOptions, locks: HeldLocks) -> Transaction {
+        let catalog = store.catalog();
+        Transaction {
+            store,
+            id,
+            options,
+            locks,
+            catalog,
+            view: None,
+            view_seq: CommitSeq::default(),
+            layers: Vec::new(),
+            private: PrivateTables::default(),
+            schema: None,
+            sequences: PrivateSequences::default(),
+            savepoints: Vec::new(),
+            log_reader: None,
+            reads: None,
+            shared_rows: Vec::new(),
+            key_text: None,
+        }
     }
 
-    /// Whether an id has been used for a write or shown (txid_current_if_assigned).
+    pub fn id(&self) -> TxnId {
+        self.id
+    }
+
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Whether it has changed a row or a definition (txid_current_if_assigned).
     pub fn has_writes(&self) -> bool {
-        unreachable!("written with the transaction layer")
+        self.schema.is_some()
+            || !self.private.is_empty()
+            || !self.sequences.is_empty()
+            || self.layers.iter().any(|layer| !layer.is_empty())
     }
 
     pub fn options(&self) -> TransactionOptions {
-        unreachable!("written with the transaction layer")
+        self.options
+    }
+
+    /// SET TRANSACTION. The isolation level may change only before the first statement.
+    pub fn set_options(&mut self, options: TransactionOptions) {
+        debug_assert!(options.isolation == self.options.isolation || self.view.is_none() && self.layers.is_empty());
+        self.options = options;
+    }
+
+    /// How values of keys are printed in errors: as the session prints them.
+    pub fn set_key_text(&mut self, key_text: Arc<dyn KeyText>) {
+        self.key_text = Some(key_text);
     }
 
     /// Takes the view for the next statement: the newest value at READ COMMITTED, the transaction's own otherwise; its own changes on top.
     /// To be called before each statement, and again before a statement is run anew after a wait.
+    ///
+    /// Errors: those of merging others' changes of definitions with this transaction's.
     pub fn begin_statement(&mut self) -> Result<()> {
-        unreachable!("written with the transaction layer")
+        self.locks.settle();
+        if self.view.is_some() && !self.options.isolation.refreshes() {
+            return Ok(());
+        }
+        // The old view goes first, so that its end does not fall into the lock.
+        self.view = None;
+        if self.options.isolation == IsolationLevel::Serializable {
+            self.log_reader = Some(self.store.log_readers.register(self.store.seq()));
+            self.reads = Some(Reads::default());
+        }
+        let view = self.store.snapshot();
+        self.catalog = match &mut self.schema {
+            Some(delta) => delta.refresh(&view.catalog)?,
+            None => Arc::clone(&view.catalog),
+        };
+        self.view_seq = view.seq;
+        self.view = Some(view);
+        Ok(())
     }
 
-    /// Drops what `begin_statement` holds, so that the next write to the value is in place. Views given out stay valid.
+    /// Drops what `begin_statement` holds, so that the next write to the value is in place. Views given out stay valid. Best called after
+    /// the statement's writes are staged: staging then tells changed rows by their writers and not by their values.
     pub fn end_statement(&mut self) {
-        unreachable!("written with the transaction layer")
+        if self.options.isolation.refreshes() {
+            self.view = None;
+        }
     }
 
     /// The catalog as this statement sees it.
     pub fn catalog(&self) -> &Arc<Catalog> {
-        unreachable!("written with the transaction layer")
+        &self.catalog
     }
 
-    /// A table's content as this statement sees it: an O(1) clone.
-    pub fn table(&mut self, _table: TableId) -> Result<TableData> {
-        unreachable!("written with the transaction layer")
+    /// The number of the last commit that this statement sees.
+    pub fn view_seq(&self) -> CommitSeq {
+        self.view_seq
     }
 
-    /// Asks for the locks of the writes, checks uniqueness against the newest value, and applies them to the private view.
-    pub fn stage(&mut self, _writes: &StatementWrites) -> Staged {
-        unreachable!("written with the transaction layer")
+    /// A table's content as this statement sees it: an O(1) clone. At SERIALIZABLE it counts as read in whole; see
+    /// [`Transaction::table_for`].
+    pub fn table(&mut self, table: TableId) -> Result<TableData> {
+        if let Some(reads) = &mut self.reads {
+            reads.add_table(table);
+        }
+        self.visible(table)
     }
 
-    /// Takes a lock for the rest of the transaction: Ok(None) when won at once.
-    pub fn lock(&mut self, _tag: LockTag, _mode: LockMode) -> Result<Option<LockWait>> {
-        unreachable!("written with the transaction layer")
+    /// The same for a statement whose plan reads only part of the table: certification then knows no more than that was read.
+    pub fn table_for(&mut self, table: TableId, predicates: impl IntoIterator<Item = ReadPredicate>) -> Result<TableData> {
+        if let Some(reads) = &mut self.reads {
+            predicates.into_iter().for_each(|predicate| reads.add(table, predicate));
+        }
+        self.visible(table)
     }
 
-    /// Changes definitions. The closure edits a private catalog and the private tables (new tables, indexes, rewritten rows).
-    pub fn change_schema<T>(&mut self, _change: impl FnOnce(&mut SchemaChange<'_>) -> Result<T>) -> Result<T> {
-        unreachable!("written with the transaction layer")
+    /// The newest committed content with the own changes on top, whatever the level: what foreign keys must be checked against.
+    pub fn newest_table(&mut self, table: TableId) -> Result<TableData> {
+        if let Some(private::PrivateTable::Whole(whole)) = self.private.get(&table) {
+            return Ok(whole.version.data.clone());
+        }
+        let newest = self.store.published.read().state.tables.get(&table).cloned();
+        let mut data = newest.ok_or_else(|| private::no_such_table(table))?.data.clone();
+        for changes in self.changes_of(table) {
+            data.apply(changes, self.id)?;
+        }
+        Ok(data)
     }
 
-    /// Starts a savepoint; O(1).
-    pub fn savepoint(&mut self) -> Savepoint {
-        unreachable!("written with the transaction layer")
+    fn view(&self) -> Result<&DatabaseState> {
+        self.view.as_ref().ok_or_else(|| Error::internal("a table is read outside a statement"))
     }
 
-    /// Undoes everything since the savepoint, which stays.
-    pub fn rollback_to(&mut self, _savepoint: Savepoint) {
-        unreachable!("written with the transaction layer")
+    /// Takes a lock for the rest of the transaction: Ok(None) when won at once. After a wait the lock is there.
+    ///
+    /// Errors: 40P01 when waiting for it would never end.
+    pub fn lock(&mut self, tag: LockTag, mode: LockMode) -> Result<Option<LockWait>> {
+        Ok(self.locks.lock(Tag::from(&tag), mode)?.err())
     }
 
-    /// Forgets the savepoint and those after it; their changes stay.
-    pub fn release(&mut self, _savepoint: Savepoint) {
-        unreachable!("written with the transaction layer")
+    /// Takes a lock if it is free (NOWAIT, SKIP LOCKED, pg_try_advisory_xact_lock).
+    pub fn try_lock(&mut self, tag: &LockTag, mode: LockMode) -> bool {
+        self.locks.try_lock(Tag::from(tag), mode) != Asked::Conflict
     }
 
-    /// Certifies and publishes. Errors: 40001, 23505 found only now; the transaction is then rolled back.
-    pub fn commit(self) -> Result<crate::CommitSeq> {
-        unreachable!("written with the transaction layer")
-    }
+    /// Rolls the transaction back: dropping it does the same.
+    pub fn rollback(self) {}
 }
-
-/// The private definitions and tables a schema change edits.
-pub struct SchemaChange<'a> {
-    pub catalog: &'a mut Catalog,
-    transaction: std::marker::PhantomData<&'a mut ()>,
-}
-
-impl SchemaChange<'_> {
-    /// A new table id, unique in the store.
-    pub fn allocate_table(&mut self) -> TableId {
-        unreachable!("written with the transaction layer")
-    }
-
-    /// Puts a table's content: a new table, or an altered one in place of the old.
-    pub fn put_table(&mut self, _id: TableId, _data: TableData) {
-        unreachable!("written with the transaction layer")
-    }
-
-    /// The table's content with this transaction's changes.
-    pub fn table(&mut self, _id: TableId) -> Result<TableData> {
-        unreachable!("written with the transaction layer")
-    }
-
-    pub fn remove_table(&mut self, _id: TableId) {
-        unreachable!("written with the transaction layer")
-    }
-}
-
-/// Names a savepoint of a transaction by its depth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Savepoint(pub usize);

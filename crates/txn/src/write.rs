@@ -41,3 +41,17 @@ pub enum Staged {
     /// 23505, 40001, 55P03, ...
     Failed(Error),
 }
+
+/// Why staging stopped, within this crate.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    Wait(LockWait),
+    Stale,
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Halt {
+        Halt::Failed(error)
+    }
+}

@@ -1,0 +1,230 @@
+//! Certification of SERIALIZABLE transactions: serializable snapshot isolation, decided at commit.
+//!
+//! Each SERIALIZABLE transaction notes what it read. When it commits it looks for read-write dependencies with those that ran at the same
+//! time and committed before it: *out*, when it did not see what one of them wrote; *in*, when one of them did not see what it writes.
+//! An execution that no serial order explains always holds a *dangerous structure* `T1 --rw--> T2 --rw--> T3` of transactions that ran at
+//! the same time, where T3 committed first of the three (T1 and T3 may be one). Whoever of T1 and T2 commits last sees both edges and is
+//! refused; a T1 that only reads matters only if T3 committed before T1's snapshot (Ports and Grittner, VLDB 2012).
+//!
+//! ```text
+//! doctors on call: x and y, one must stay             T1 reads x, y; clears x        T2 reads x, y; clears y
+//!   T1 commits first                                  no edges yet: fine
+//!   T2 commits: it did not see T1's write of x        out: T2 --rw--> T1
+//!               T1 did not see its write of y         in:  T1 --rw--> T2             T1 is T3 too: T2 is refused with 40001
+//! ```
+
+use std::{collections::VecDeque, ops::Bound, sync::Arc};
+
+use hashbrown::{HashMap, HashSet};
+use storage::{ChangeSet, IndexId, Row, RowId, TableChanges, TableData, TableId};
+use types::{Error, Result, SqlState};
+
+use crate::{CommitSeq, state::Tables, store::Published};
+
+/// What a statement reads of a table, as narrowly as its plan knows.
+#[derive(Clone, Debug)]
+pub enum ReadPredicate {
+    Table,
+    Row(RowId),
+    /// The keys of an index within bounds.
+    Keys {
+        index: IndexId,
+        lower: Bound<Box<[u8]>>,
+        upper: Bound<Box<[u8]>>,
+    },
+}
+
+/// All that one transaction has read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reads {
+    tables: HashMap<TableId, TableReads>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct TableReads {
+    whole: bool,
+    rows: HashSet<RowId>,
+    keys: Vec<(IndexId, Bound<Box<[u8]>>, Bound<Box<[u8]>>)>,
+}
+
+/// More ranges than this of one table are taken for the whole table.
+const MAX_RANGES: usize = 1000;
+
+impl Reads {
+    pub(crate) fn add_table(&mut self, table: TableId) {
+        *self.tables.entry(table).or_default() = TableReads { whole: true, ..TableReads::default() };
+    }
+
+    pub(crate) fn add(&mut self, table: TableId, predicate: ReadPredicate) {
+        let reads = self.tables.entry(table).or_default();
+        match predicate {
+            _ if reads.whole => {}
+            ReadPredicate::Table => self.add_table(table),
+            ReadPredicate::Row(row) => {
+                reads.rows.insert(row);
+            }
+            ReadPredicate::Keys { .. } if reads.keys.len() >= MAX_RANGES => self.add_table(table),
+            ReadPredicate::Keys { index, lower, upper } => reads.keys.push((index, lower, upper)),
+        }
+    }
+
+    /// Whether any of these changes falls into what was read. `tables` tells the keys of changed rows.
+    fn miss(&self, changes: &ChangeSet, tables: &Tables) -> Result<bool> {
+        for (table, reads) in &self.tables {
+            let Some(changes) = changes.tables.get(table).filter(|changes| !changes.is_empty()) else { continue };
+            let data = tables.get(table).map(|version| &version.data);
+            if reads.whole || data.is_none_or(|data| reads.are_hit(changes, data).unwrap_or(true)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl TableReads {
+    fn are_hit(&self, changes: &TableChanges, data: &TableData) -> Result<bool> {
+        if self.rows.iter().any(|row| changes.rows.contains_key(row)) {
+            return Ok(true);
+        }
+        for (index, lower, upper) in &self.keys {
+            let Some((shape, _)) = data.indexes.iter().find(|(shape, _)| shape.id == *index) else { return Ok(true) };
+            let is_within = |row: &Option<Row>| -> Result<bool> {
+                let Some(row) = row else { return Ok(false) };
+                let Some((key, _)) = shape.key_of(row)? else { return Ok(false) };
+                let above = match lower {
+                    Bound::Included(lower) => *key >= **lower,
+                    Bound::Excluded(lower) => *key > **lower,
+                    Bound::Unbounded => true,
+                };
+                let below = match upper {
+                    Bound::Included(upper) => *key <= **upper,
+                    Bound::Excluded(upper) => *key < **upper,
+                    Bound::Unbounded => true,
+                };
+                Ok(above && below)
+            };
+            for (_, change) in changes.iter() {
+                if is_within(&change.before)? || is_within(&change.after)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What is kept of a committed SERIALIZABLE transaction beside its changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Certified {
+    snapshot: CommitSeq,
+    reads: Arc<Reads>,
+    /// The first commit to which it has an out edge.
+    first_out: Option<CommitSeq>,
+}
+
+/// Committed SERIALIZABLE transactions that wrote nothing, for as long as somebody who ran beside them still runs.
+#[derive(Debug, Default)]
+pub(crate) struct CommittedReaders {
+    /// With the newest commit when it ended.
+    entries: VecDeque<(CommitSeq, Certified)>,
+}
+
+/// A quiet database must not collect readers; beyond these, the oldest are merged into one that read everything they read.
+const MAX_READERS: usize = 10_000;
+
+impl CommittedReaders {
+    pub(crate) fn push(&mut self, at: CommitSeq, certified: Certified, oldest_wanted: Option<CommitSeq>) {
+        self.trim(oldest_wanted);
+        if oldest_wanted.is_some() {
+            self.entries.push_back((at, certified));
+        }
+        if self.entries.len() > MAX_READERS {
+            self.merge_older_half();
+        }
+    }
+
+    pub(crate) fn trim(&mut self, oldest_wanted: Option<CommitSeq>) {
+        match oldest_wanted {
+            Some(oldest) => {
+                while self.entries.front().is_some_and(|(at, _)| *at < oldest) {
+                    self.entries.pop_front();
+                }
+            }
+            None => self.entries.clear(),
+        }
+    }
+
+    /// Stands for several readers by one with the latest snapshot and end: it may refuse more, never less.
+    fn merge_older_half(&mut self) {
+        let mut merged: Option<(CommitSeq, Certified)> = None;
+        for (at, certified) in self.entries.drain(..MAX_READERS / 2) {
+            match &mut merged {
+                None => merged = Some((at, certified)),
+                Some((latest, all)) => {
+                    *latest = at;
+                    all.snapshot = all.snapshot.max(certified.snapshot);
+                    let reads = Arc::make_mut(&mut all.reads);
+                    for (&table, theirs) in &certified.reads.tables {
+                        let ours = reads.tables.entry(table).or_default();
+                        ours.whole |= theirs.whole;
+                        ours.rows.extend(&theirs.rows);
+                        ours.keys.extend(theirs.keys.iter().cloned());
+                    }
+                }
+            }
+        }
+        self.entries.extend(merged);
+        self.entries.rotate_right(1);
+    }
+}
+
+/// Decides whether a transaction may commit next, given what committed since its snapshot.
+///
+/// Errors: 40001.
+pub(crate) fn certify(published: &Published, snapshot: CommitSeq, reads: Arc<Reads>, changes: &ChangeSet) -> Result<Certified> {
+    let is_reader = changes.is_empty();
+    let Some(since) = published.log.since(snapshot) else {
+        return Err(refused("Canceled on commit: the transaction is older than what is remembered of others' commits."));
+    };
+    let tables = &published.state.tables;
+    let mut first_out: Option<CommitSeq> = None;
+    // The latest T1 that has an edge to this transaction: (its end, the time before which T3 must have committed).
+    let mut latest_in: Option<CommitSeq> = None;
+    for entry in since {
+        let Some(other) = &entry.certified else { continue };
+        if reads.miss(&entry.changes, tables)? {
+            first_out.get_or_insert(entry.seq);
+            // This one as T1, the other as T2: its own out edges went to those who committed before it.
+            if other.first_out.is_some_and(|third| !is_reader || third <= snapshot) {
+                return Err(refused("Canceled on identification as a pivot, during commit attempt."));
+            }
+        }
+        if !is_reader && other.reads.miss(changes, tables)? {
+            latest_in = latest_in.max(Some(entry.seq));
+        }
+    }
+    if is_reader {
+        return Ok(Certified { snapshot, reads, first_out });
+    }
+    for (at, other) in &published.readers.entries {
+        if *at >= snapshot && latest_in.is_none_or(|latest| other.snapshot > latest) && other.reads.miss(changes, tables)? {
+            latest_in = Some(other.snapshot);
+        }
+    }
+    // This one as T2: T3 is the first that it did not see, and it came before T1's end (or before a reader's snapshot).
+    if let (Some(third), Some(first)) = (first_out, latest_in)
+        && third <= first
+    {
+        return Err(refused("Canceled on identification as a pivot, during commit attempt."));
+    }
+    Ok(Certified { snapshot, reads, first_out })
+}
+
+fn refused(reason: &str) -> Error {
+    Error::new(
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        "could not serialize access due to read/write dependencies among transactions",
+    )
+    .detail(format!("Reason code: {reason}"))
+    .hint("The transaction might succeed if retried.")
+}
