@@ -16,8 +16,10 @@ mod attribute_rows;
 mod cluster_rows;
 mod constraint_rows;
 pub mod definitions;
+mod dependency_rows;
 mod description_rows;
 mod facts;
+pub mod functions;
 mod relation_rows;
 mod row;
 mod state;
@@ -76,6 +78,8 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_constraint" => constraint_rows::pg_constraint,
         "pg_cursors" => cluster_rows::pg_cursors,
         "pg_database" => cluster_rows::pg_database,
+        "pg_depend" => dependency_rows::pg_depend,
+        "pg_shdepend" => dependency_rows::pg_shdepend,
         "pg_description" => description_rows::pg_description,
         "pg_enum" => type_rows::pg_enum,
         "pg_group" => cluster_rows::pg_group,

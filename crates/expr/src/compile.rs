@@ -233,4 +233,7 @@ impl Partial {
 }
 
 #[cfg(test)]
+pub(crate) use folding::context as folding_context;
+
+#[cfg(test)]
 mod tests;

@@ -25,11 +25,16 @@ pub mod lift;
 
 pub mod array_subscript;
 pub mod boolean;
+pub mod cast;
 pub mod compare;
 pub mod datetime;
 pub mod float;
+pub mod hash;
 pub mod integer;
 pub mod json_path_text;
+pub mod math;
+pub mod numeric;
+pub mod scalar;
 pub mod text_comparison;
 
 pub use lift::{Arguments, rows, vectors};
@@ -82,7 +87,18 @@ pub fn lookup(source: &str) -> Option<&'static Function> {
 }
 
 fn subjects() -> Vec<Vec<Function>> {
-    vec![boolean::functions(), integer::functions(), float::functions(), text_comparison::functions(), datetime::functions()]
+    vec![
+        boolean::functions(),
+        cast::functions(),
+        datetime::functions(),
+        float::functions(),
+        hash::functions(),
+        integer::functions(),
+        math::functions(),
+        numeric::functions(),
+        scalar::functions(),
+        text_comparison::functions(),
+    ]
 }
 
 /// 0A000 naming a function that nothing implements.

@@ -48,7 +48,8 @@ impl InsertedRun {
 /// The changes of one table.
 #[derive(Clone, Debug, Default)]
 pub struct TableChanges {
-    /// Rows inserted in bulk. A row of a run that the same transaction changes again also has an entry in `rows`, which wins.
+    /// Rows inserted in bulk, runs in the order of their ids ([`TableChanges::insert_run`] keeps it). A row of a run that the same
+    /// transaction changes again also has an entry in `rows`, which wins.
     pub inserted: Vec<InsertedRun>,
     pub rows: HashMap<RowId, RowChange>,
 }
@@ -65,7 +66,22 @@ impl TableChanges {
 
     /// Whether a run inserts this row.
     pub fn in_run(&self, row: RowId) -> bool {
-        self.inserted.iter().any(|run| run.contains(row))
+        self.run_of(row).is_some()
+    }
+
+    fn run_of(&self, row: RowId) -> Option<&InsertedRun> {
+        debug_assert!(self.inserted.is_sorted_by_key(|run| run.first));
+        let after = self.inserted.partition_point(|run| run.first <= row);
+        self.inserted[..after].last().filter(|run| run.contains(row))
+    }
+
+    /// Adds rows `first, first + 1, ...` from columns of equal length.
+    pub fn insert_run(&mut self, first: RowId, columns: Vec<Arc<Column>>) {
+        let run = InsertedRun { first, columns };
+        if !run.is_empty() {
+            let place = self.inserted.partition_point(|earlier| earlier.first < first);
+            self.inserted.insert(place, run);
+        }
     }
 
     /// Records what a statement did to a row, on top of what the transaction did to it before.
@@ -97,7 +113,7 @@ impl TableChanges {
             return;
         }
         // Ids are never used twice, so a later run cannot hold a row that is here already.
-        self.inserted.extend(later.inserted);
+        later.inserted.into_iter().for_each(|run| self.insert_run(run.first, run.columns));
         for (row, change) in later.rows {
             self.record(row, change);
         }
@@ -108,7 +124,7 @@ impl TableChanges {
         if let Some(change) = self.rows.get(&row) {
             return Some(change.clone());
         }
-        let run = self.inserted.iter().find(|run| run.contains(row))?;
+        let run = self.run_of(row)?;
         Some(RowChange { before: None, after: Some(run.row((row.0 - run.first.0) as usize)) })
     }
 
@@ -208,7 +224,7 @@ mod tests {
     fn rows_of_a_run_can_change_again() {
         let column = Arc::new(Column::from_datums(Physical::Int4, &[Datum::Int4(0), Datum::Int4(1), Datum::Int4(2)]));
         let mut changes = TableChanges::default();
-        changes.inserted.push(InsertedRun { first: RowId(5), columns: vec![column] });
+        changes.insert_run(RowId(5), vec![column]);
         let mut later = TableChanges::default();
         later.record(RowId(5), RowChange { before: row(0), after: row(100) });
         later.record(RowId(6), RowChange { before: row(1), after: None });

@@ -6,7 +6,8 @@ use types::{Datum, Result};
 
 use crate::{
     Chunk, Column, IndexId,
-    key::{KeyOrder, encode_key_part},
+    column::ColumnData,
+    key::{KeyOrder, encode_key_part, encode_text_part},
 };
 
 /// Computes the key columns of an index from a row: plain attributes, or expressions evaluated by the layer above.
@@ -49,7 +50,14 @@ impl IndexShape {
 
     /// The same into a buffer that is cleared first.
     pub fn row_key(&self, row: &[Datum], key: &mut Vec<u8>) -> Result<Option<bool>> {
-        self.key_from(|attribute| row[attribute].clone(), || row.to_vec(), key)
+        key.clear();
+        let Some(attributes) = &self.attributes else { return self.computed_key(row, key) };
+        let mut null = false;
+        for (column, &attribute) in attributes.iter().enumerate() {
+            null |= row[attribute].is_null();
+            self.append_part(column, &row[attribute], key)?;
+        }
+        Ok(Some(null))
     }
 
     /// The key of the row in a slot of a chunk.
@@ -58,9 +66,27 @@ impl IndexShape {
     }
 
     /// The key of a row held in columns.
-    pub(crate) fn column_key(&self, columns: &[Arc<Column>], position: usize, key: &mut Vec<u8>) -> Result<Option<bool>> {
-        let whole_row = || columns.iter().map(|column| column.datum(position)).collect();
-        self.key_from(|attribute| columns[attribute].datum(position), whole_row, key)
+    pub fn column_key(&self, columns: &[Arc<Column>], position: usize, key: &mut Vec<u8>) -> Result<Option<bool>> {
+        key.clear();
+        let Some(attributes) = &self.attributes else {
+            let row: Vec<Datum> = columns.iter().map(|column| column.datum(position)).collect();
+            return self.computed_key(&row, key);
+        };
+        let mut null = false;
+        for (column, &attribute) in attributes.iter().enumerate() {
+            let values = &columns[attribute];
+            match values.data() {
+                ColumnData::Text(_) if !values.is_null(position) => {
+                    encode_text_part(self.key_text(column, values.text(position)), self.order[column], key);
+                }
+                _ => {
+                    let value = values.datum(position);
+                    null |= value.is_null();
+                    self.append_part(column, &value, key)?;
+                }
+            }
+        }
+        Ok(Some(null))
     }
 
     /// Whether a row's new values leave its key as it is; may say no when unsure.
@@ -69,39 +95,61 @@ impl IndexShape {
         self.attributes.as_ref().is_some_and(|attributes| attributes.iter().all(unchanged))
     }
 
-    fn key_from(
-        &self,
-        value: impl Fn(usize) -> Datum,
-        whole_row: impl Fn() -> Vec<Datum>,
-        key: &mut Vec<u8>,
-    ) -> Result<Option<bool>> {
-        key.clear();
-        let mut null = false;
-        let mut append = |column: usize, value: &Datum| {
-            null |= value.is_null();
-            self.append_part(column, value, key)
-        };
-        match (&self.attributes, &self.source) {
-            (Some(attributes), _) => {
-                attributes.iter().enumerate().try_for_each(|(column, &attribute)| append(column, &value(attribute)))?;
-            }
-            (None, Some(source)) => match source.key_values(&whole_row())? {
-                Some(values) => values.iter().enumerate().try_for_each(|(column, value)| append(column, value))?,
-                None => return Ok(None),
-            },
-            (None, None) => unreachable!("an index has attributes or a source of its keys"),
-        }
-        Ok(Some(null))
+    fn computed_key(&self, row: &[Datum], key: &mut Vec<u8>) -> Result<Option<bool>> {
+        let source = self.source.as_ref().expect("an index has attributes or a source of its keys");
+        let Some(values) = source.key_values(row)? else { return Ok(None) };
+        values.iter().enumerate().try_for_each(|(column, value)| self.append_part(column, value, key))?;
+        Ok(Some(values.iter().any(Datum::is_null)))
     }
 
     /// Appends the value of one key column, also for the bounds of a scan.
     pub fn append_part(&self, column: usize, value: &Datum, key: &mut Vec<u8>) -> Result<()> {
-        let order = self.order[column];
         match value {
-            Datum::Text(text) if self.trimmed[column] && text.ends_with(' ') => {
-                encode_key_part(&Datum::text(text.trim_end_matches(' ')), order, key)
+            Datum::Text(text) => {
+                encode_text_part(self.key_text(column, text), self.order[column], key);
+                Ok(())
             }
-            _ => encode_key_part(value, order, key),
+            _ => encode_key_part(value, self.order[column], key),
+        }
+    }
+
+    /// A text value without the padding of char(n).
+    fn key_text<'a>(&self, column: usize, text: &'a str) -> &'a str {
+        if self.trimmed[column] { text.trim_end_matches(' ') } else { text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Physical;
+
+    use super::*;
+
+    #[test]
+    fn padding_does_not_count_and_rows_and_columns_give_the_same_key() {
+        let shape = IndexShape {
+            id: IndexId(1),
+            unique: true,
+            nulls_not_distinct: false,
+            order: [KeyOrder::ASCENDING, KeyOrder { descending: true, nulls_first: true }].into(),
+            attributes: Some([1, 0].into()),
+            trimmed: [true, false].into(),
+            source: None,
+        };
+        let key = |number: Datum, text: Datum| shape.key_of(&[number, text]).unwrap().unwrap();
+        assert_eq!(key(Datum::Int4(1), Datum::text("ab  ")), key(Datum::Int4(1), Datum::text("ab")));
+        assert!(key(Datum::Int4(2), Datum::text("ab")).0 < key(Datum::Int4(1), Datum::text("ab ")).0);
+        assert!(key(Datum::Null, Datum::text("ab")) < key(Datum::Int4(1), Datum::text("ab")));
+        assert!(key(Datum::Int4(1), Datum::Null).1);
+        for row in [[Datum::Int4(1), Datum::text("ab ")], [Datum::Null, Datum::text("é")], [Datum::Int4(-5), Datum::Null]] {
+            let columns = [Physical::Int4, Physical::Text]
+                .iter()
+                .zip(&row)
+                .map(|(&physical, value)| Arc::new(Column::from_datums(physical, [value])))
+                .collect::<Vec<_>>();
+            let mut bytes = Vec::new();
+            let null = shape.column_key(&columns, 0, &mut bytes).unwrap().unwrap();
+            assert_eq!(shape.key_of(&row).unwrap(), Some((bytes, null)));
         }
     }
 }

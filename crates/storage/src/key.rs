@@ -57,6 +57,16 @@ pub fn encode_key_part(datum: &Datum, order: KeyOrder, key: &mut Vec<u8>) -> Res
     Ok(())
 }
 
+/// Appends the encoding of a text value.
+pub fn encode_text_part(text: &str, order: KeyOrder, key: &mut Vec<u8>) {
+    key.push(VALUE);
+    let start = key.len();
+    encode_bytes(text.as_bytes(), key);
+    if order.descending {
+        invert(&mut key[start..]);
+    }
+}
+
 /// The smallest key greater than every key that begins with `prefix`; None when there is no such key.
 pub fn prefix_successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;

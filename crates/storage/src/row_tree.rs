@@ -37,10 +37,6 @@ fn block_of(row: RowId) -> u64 {
     row.0 / CHUNK_ROWS as u64
 }
 
-fn block_start(block: u64) -> RowId {
-    RowId(block * CHUNK_ROWS as u64)
-}
-
 impl RowTree {
     pub fn new(columns: &[Physical]) -> RowTree {
         RowTree { attributes: columns.into(), blocks: Blocks::default(), tail: None, len: 0 }
@@ -57,6 +53,11 @@ impl RowTree {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// An id that is greater than those of all rows, though not necessarily the next one to give out.
+    pub fn end(&self) -> RowId {
+        self.tail.as_deref().or(self.blocks.last()).map_or(RowId(0), Chunk::end)
     }
 
     pub fn contains(&self, row: RowId) -> bool {
@@ -97,11 +98,11 @@ impl RowTree {
         match &mut self.tail {
             Some(tail) if row >= tail.first() => Arc::make_mut(tail).insert(row, writer, values),
             None if self.blocks.last().is_none_or(|chunk| chunk.end() <= row) => {
-                let mut tail = Chunk::new(row, &self.attributes);
+                let mut tail = Chunk::new(self.tail_start(row), &self.attributes);
                 tail.insert(row, writer, values);
                 self.tail = Some(Arc::new(tail));
             }
-            _ => self.block_mut(block_of(row)).insert(row, writer, values),
+            _ => self.block_mut(row).insert(row, writer, values),
         }
     }
 
@@ -129,7 +130,7 @@ impl RowTree {
             if run == CHUNK_ROWS && self.blocks.get(block).is_none() {
                 self.blocks.insert(block, filled_chunk(row, writer, columns, done));
             } else {
-                self.block_mut(block).insert_columns(row, writer, columns, done, run);
+                self.block_mut(row).insert_columns(row, writer, columns, done, run);
             }
             done += run;
         }
@@ -237,18 +238,27 @@ impl RowTree {
         Some((Arc::make_mut(chunk), slot))
     }
 
-    /// The unshared chunk of a block, new when there is none.
-    fn block_mut(&mut self, block: u64) -> &mut Chunk {
+    /// The unshared chunk of a row's block; when there is none, a new one that begins with the row.
+    fn block_mut(&mut self, row: RowId) -> &mut Chunk {
         let attributes = &self.attributes;
-        let chunk = self.blocks.get_or_insert(block, || Arc::new(Chunk::new(block_start(block), attributes)));
+        let chunk = self.blocks.get_or_insert(block_of(row), || Arc::new(Chunk::new(row, attributes)));
         Arc::make_mut(chunk)
+    }
+
+    /// The first id of a new tail whose first row this is. Where ids are missing, they may belong to transactions that commit a
+    /// little later: the tail leaves room for those of its run.
+    fn tail_start(&self, row: RowId) -> RowId {
+        match self.blocks.last() {
+            Some(last) if last.end() < row => last.end().max(RowId(row.0 & !(TAIL_ROWS - 1))),
+            _ => row,
+        }
     }
 
     /// Moves the tail's rows into their block. `next` is the row that follows, if known: a block that is left behind is packed.
     fn merge_tail(&mut self, next: Option<RowId>) {
         let Some(tail) = self.tail.take() else { return };
         let block = block_of(tail.first());
-        let chunk = self.block_mut(block);
+        let chunk = self.block_mut(tail.first());
         chunk.append_chunk(&tail);
         if next.is_some_and(|next| block_of(next) != block) {
             chunk.seal();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::{Datum, Physical, Result};
 
-use crate::{Chunk, Column, IndexBuilder, IndexShape, IndexTree, Row, RowId, RowTree, TableChanges, TxnId};
+use crate::{Chunk, Column, IndexBuilder, IndexShape, IndexTree, Row, RowChange, RowId, RowTree, TableChanges, TxnId};
 
 /// Names a table's storage. It is the relation's relfilenode: TRUNCATE and rewrites give a table a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +13,9 @@ pub struct TableId(pub u32);
 /// Names an index: pg_class.oid of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexId(pub u32);
+
+/// Fewest changes for which building indexes anew is considered.
+const REBUILD_FROM: usize = 4096;
 
 /// Rows and indexes of one table. Cloning is O(1).
 ///
@@ -37,6 +40,12 @@ impl TableData {
     ///
     /// Errors: 23505 with PostgreSQL's "could not create unique index" left to the caller: the duplicate row ids are returned.
     pub fn add_index(&mut self, shape: Arc<IndexShape>) -> Result<Result<(), (RowId, RowId)>> {
+        let built = self.built_index(&shape)?;
+        Ok(built.map(|tree| self.indexes.push((shape, tree))))
+    }
+
+    /// An index over the rows as they are, or two of them whose keys conflict.
+    fn built_index(&self, shape: &IndexShape) -> Result<Result<IndexTree, (RowId, RowId)>> {
         let mut builder = IndexBuilder::default();
         // Rows whose key may be there many times, ascending.
         let mut null_rows = Vec::new();
@@ -56,9 +65,7 @@ impl TableData {
         {
             return Ok(Err(duplicate));
         }
-        let tree = builder.build();
-        self.indexes.push((shape, tree));
-        Ok(Ok(()))
+        Ok(Ok(builder.build()))
     }
 
     pub fn drop_index(&mut self, id: IndexId) {
@@ -117,14 +124,31 @@ impl TableData {
 
     /// Applies a set of changes; those of rows are idempotent in no way: each must fit the rows as they are.
     pub fn apply(&mut self, changes: &TableChanges, writer: TxnId) -> Result<()> {
+        // When most rows change, building the indexes anew is quicker than changing them entry by entry.
+        let many = changes.len();
+        if many >= REBUILD_FROM && many > self.rows.len() / 2 && !self.indexes.is_empty() {
+            let mut changed = TableData { rows: self.rows.clone(), indexes: Vec::new() };
+            self.rows = RowTree::new(self.rows.attributes());
+            changed.apply_each(changes, writer)?;
+            for (shape, tree) in &mut self.indexes {
+                // Keys that are there twice for a while are the transaction layer's matter, as in every other change.
+                let any_shape = IndexShape { unique: false, ..IndexShape::clone(shape) };
+                *tree = changed.built_index(&any_shape)?.expect("an index that is not unique has no duplicates");
+            }
+            self.rows = changed.rows;
+            return Ok(());
+        }
+        self.apply_each(changes, writer)
+    }
+
+    fn apply_each(&mut self, changes: &TableChanges, writer: TxnId) -> Result<()> {
         for run in &changes.inserted {
             self.insert_columns(run.first, writer, &run.columns)?;
         }
         // In order, so that new rows are appended.
-        let mut rows: Vec<RowId> = changes.rows.keys().copied().collect();
-        rows.sort_unstable();
-        for row in rows {
-            let change = &changes.rows[&row];
+        let mut rows: Vec<(&RowId, &RowChange)> = changes.rows.iter().collect();
+        rows.sort_unstable_by_key(|(row, _)| **row);
+        for (&row, change) in rows {
             match (&change.before, &change.after) {
                 (None, Some(after)) if !changes.in_run(row) => self.insert(row, writer, after)?,
                 (None, None) if !changes.in_run(row) => {}
@@ -168,3 +192,6 @@ fn update_indexes(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

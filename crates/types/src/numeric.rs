@@ -8,6 +8,7 @@
 
 mod accumulate;
 mod arithmetic;
+mod base_10000;
 mod compare;
 mod convert;
 mod digits;
@@ -21,6 +22,7 @@ mod transcendental;
 mod tests;
 
 pub use accumulate::{NumericSum, variance};
+pub use base_10000::Base10000;
 
 use std::{borrow::Cow, sync::Arc};
 

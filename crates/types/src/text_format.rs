@@ -24,6 +24,9 @@ pub use integer::{parse_i16, parse_i32, parse_i64, parse_oid};
 pub use money::{parse_money, print_money};
 pub use scalar::{parse_bool, parse_uuid, print_uuid, truncate_name};
 
+/// Names and types of a composite type's attributes, shared by all its values.
+pub type CompositeFields = (Arc<[Arc<str>]>, Arc<[SqlType]>);
+
 /// What input functions must ask the catalog: the shape of types made by users and the objects behind `reg*` names.
 pub trait TypeResolver {
     /// The element type when `oid` is an array type.
@@ -31,7 +34,7 @@ pub trait TypeResolver {
     /// The label of an enum type, or None when the type is not an enum.
     fn enum_label(&self, oid: Oid, label: &str) -> Option<Result<Arc<EnumLabel>>>;
     /// Names and types of a composite type's attributes.
-    fn composite_fields(&self, oid: Oid) -> Option<(Arc<[Arc<str>]>, Arc<[SqlType]>)>;
+    fn composite_fields(&self, oid: Oid) -> Option<CompositeFields>;
     /// The object that a `reg*` text names ("pg_class", "public.t", "int4"), already known not to be a number.
     fn reg_object(&self, reg_type: Oid, name: &str) -> Result<Oid>;
     /// The name that a `reg*` value prints as; None when no such object exists (it then prints as a number).
@@ -79,7 +82,8 @@ pub fn datum_to_text(datum: &Datum, ty: SqlType, settings: &FormatSettings, reso
 
 /// Reads a value of type `ty` from its text form.
 ///
-/// Errors: 22P02, 22003, 22007, 22008 and the like, with PostgreSQL's message. The type modifier is NOT applied here: a cast does that.
+/// Errors: 22P02, 22003, 22007, 22008 and the like, with PostgreSQL's message. The type modifier is NOT applied here: a cast does that. The
+/// one exception is interval, whose modifier also says what a bare number counts.
 pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resolver: &dyn TypeResolver) -> Result<Datum> {
     match ty.physical {
         Physical::Bool => parse_bool(text).map(Datum::Bool),

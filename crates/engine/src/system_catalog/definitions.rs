@@ -18,6 +18,13 @@ pub enum Qualify {
     WhenHidden,
 }
 
+/// How an expression prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Without the parentheses that precedence makes superfluous.
+    pub pretty: bool,
+}
+
 /// A relation's name as it must be written.
 pub fn relation_name(context: &SystemContext, relation: Oid, qualify: Qualify) -> String {
     let Some(relation) = context.names.relation(relation) else { return String::new() };
@@ -27,19 +34,19 @@ pub fn relation_name(context: &SystemContext, relation: Oid, qualify: Qualify) -
 }
 
 /// An expression as pg_get_expr prints it; `relation` is the one whose columns it mentions.
-pub fn expression(_context: &SystemContext, sql: &str, _relation: Option<&Relation>) -> String {
+pub fn expression(_context: &SystemContext, sql: &str, _relation: Option<&Relation>, _style: Style) -> String {
     sql.to_string()
 }
 
 /// CREATE INDEX for an index.
-pub fn index(context: &SystemContext, relation: &Relation, index: &IndexDefinition, qualify: Qualify) -> String {
+pub fn index(context: &SystemContext, relation: &Relation, index: &IndexDefinition, qualify: Qualify, style: Style) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };
     let mut sql = format!(
         "CREATE {unique}INDEX {} ON {} USING {} ({})",
         quote_identifier(&relation.name),
         relation_name(context, index.table, qualify),
         quote_identifier(&index.method),
-        (0..index.columns.len()).map(|position| index_key(context, index, position, true)).collect::<Vec<_>>().join(", "),
+        (0..index.columns.len()).map(|position| index_key(context, index, position, true, style)).collect::<Vec<_>>().join(", "),
     );
     if !index.included.is_empty() {
         let included: Vec<_> = index.included.iter().map(|position| attribute_name(context, index.table, *position)).collect();
@@ -53,7 +60,7 @@ pub fn index(context: &SystemContext, relation: &Relation, index: &IndexDefiniti
     }
     if let Some(predicate) = &index.predicate {
         let table = context.names.catalog.relation(index.table);
-        sql.push_str(&format!(" WHERE {}", parenthesised(expression(context, predicate, table.map(|table| &**table)))));
+        sql.push_str(&format!(" WHERE {}", expression(context, predicate, table.map(|table| &**table), style)));
     }
     sql
 }
@@ -73,7 +80,7 @@ fn attribute_name(context: &SystemContext, table: Oid, position: usize) -> Strin
 }
 
 /// One key of an index: column or expression, with operator class and ordering when asked and not the default.
-pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usize, with_ordering: bool) -> String {
+pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usize, with_ordering: bool, style: Style) -> String {
     let Some(column) = index.columns.get(position) else {
         let included = index.included.get(position - index.columns.len());
         return included.map(|position| attribute_name(context, index.table, *position)).unwrap_or_default();
@@ -82,7 +89,7 @@ pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usi
     let mut sql = match &column.key {
         IndexKey::Attribute(position) => attribute_name(context, index.table, *position),
         IndexKey::Expression(sql) => {
-            let printed = expression(context, sql, table.map(|table| &**table));
+            let printed = expression(context, sql, table.map(|table| &**table), style);
             if is_function_call(&printed) { printed } else { parenthesised(printed) }
         }
     };
@@ -161,7 +168,7 @@ fn parenthesised(sql: String) -> String {
 }
 
 /// A constraint as ALTER TABLE ... ADD CONSTRAINT takes it.
-pub fn constraint(context: &SystemContext, owner: Option<&Relation>, constraint: &Constraint) -> String {
+pub fn constraint(context: &SystemContext, owner: Option<&Relation>, constraint: &Constraint, style: Style) -> String {
     let columns = |relation: Option<&Relation>, positions: &[usize]| {
         let name_of = |position: &usize| match relation.and_then(|relation| relation.attributes.get(*position)) {
             Some(attribute) => quote_identifier(&attribute.name).into_owned(),
@@ -172,7 +179,7 @@ pub fn constraint(context: &SystemContext, owner: Option<&Relation>, constraint:
     let mut sql = match &constraint.kind {
         ConstraintKind::Check { expression: sql, no_inherit, .. } => {
             let inheritance = if *no_inherit { " NO INHERIT" } else { "" };
-            format!("CHECK ({}){inheritance}", expression(context, sql, owner))
+            format!("CHECK ({}){inheritance}", expression(context, sql, owner, style))
         }
         ConstraintKind::PrimaryKey { index, columns: key } => {
             format!("PRIMARY KEY ({}){}", columns(owner, key), included(context, *index))
@@ -239,7 +246,7 @@ fn action(event: &str, letter: char) -> String {
 }
 
 /// A view's query as pg_get_viewdef prints it.
-pub fn view(_context: &SystemContext, relation: &Relation) -> Option<String> {
+pub fn view(_context: &SystemContext, relation: &Relation, _style: Style) -> Option<String> {
     match &relation.kind {
         RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
             Some(format!(" {};", query.trim().trim_end_matches(';')))

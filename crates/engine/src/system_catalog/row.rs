@@ -76,6 +76,13 @@ pub(super) fn vector(element_type: SqlType, elements: Vec<Datum>) -> Datum {
     Datum::Array(Arc::new(Array { element_type, dimensions, elements }))
 }
 
+/// The rows that a provider makes.
+pub(super) fn collect(provide: impl FnOnce(&mut Sink)) -> Vec<Row> {
+    let mut sink = Sink::new(None);
+    provide(&mut sink);
+    sink.into_rows()
+}
+
 /// An equality that every wanted row satisfies.
 #[derive(Clone, Copy, Debug)]
 pub struct Hint<'h> {

@@ -94,7 +94,7 @@ pub(super) fn pg_views(context: &SystemContext, sink: &mut Sink) {
             schema_name(context, relation),
             name(&relation.name),
             owner_name(context, relation.owner),
-            definitions::view(context, relation).map_or(NULL, text),
+            definitions::view(context, relation, definitions::Style::default()).map_or(NULL, text),
         ]);
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn pg_matviews(context: &SystemContext, sink: &mut Sink) {
             NULL,
             boolean(!relation.indexes.is_empty()),
             boolean(populated),
-            definitions::view(context, relation).map_or(NULL, text),
+            definitions::view(context, relation, definitions::Style::default()).map_or(NULL, text),
         ]);
     }
 }
@@ -123,7 +123,7 @@ pub(super) fn pg_indexes(context: &SystemContext, sink: &mut Sink) {
             name(&table.name),
             name(&relation.name),
             NULL,
-            text(definitions::index(context, relation, index, definitions::Qualify::Always)),
+            text(definitions::index(context, relation, index, definitions::Qualify::Always, definitions::Style::default())),
         ]);
     }
 }

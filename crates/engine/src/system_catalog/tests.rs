@@ -261,9 +261,12 @@ fn indexes_and_constraints_are_printed_as_sql() {
     let index = catalog.relation(Oid(16406)).expect("the index");
     let definition = relation_rows::as_index(index).expect("an index");
     assert_eq!(
-        definitions::index(&context, index, definition, definitions::Qualify::Always),
+        definitions::index(&context, index, definition, definitions::Qualify::Always, definitions::Style::default()),
         "CREATE INDEX t_id_lower_idx ON public.t USING btree (id DESC, lower(b))"
     );
     let table = catalog.relation(Oid(16400)).expect("the table");
-    assert_eq!(definitions::constraint(&context, Some(table), &table.constraints[0]), "PRIMARY KEY (id)");
+    assert_eq!(
+        definitions::constraint(&context, Some(table), &table.constraints[0], definitions::Style::default()),
+        "PRIMARY KEY (id)"
+    );
 }

@@ -14,6 +14,7 @@ impl From<Vec<Datum>> for ColumnData {
     }
 }
 
+#[expect(clippy::clone_on_copy, reason = "one arm serves all fixed types, of which numeric is not Copy")]
 impl Column {
     /// The rows at these positions, in this order.
     pub fn take(&self, rows: &[u32]) -> Column {

@@ -90,8 +90,7 @@ impl Entries {
     }
 
     pub(super) fn row(&self, index: usize) -> RowId {
-        let (_, end) = self.bounds(index);
-        row_from(&self.data[end - self.row_width as usize..end])
+        RowId(number_ending_at(&self.data, self.bounds(index).1, self.row_width as usize))
     }
 
     pub(super) fn has_key(&self, index: usize, key: &[u8]) -> bool {
@@ -112,6 +111,9 @@ impl Entries {
             return if matches!(place.rank, Rank::AfterPrefix) { self.len() } else { 0 };
         }
         let rest = &key[shared..];
+        if self.stride != 0 && (1..=8).contains(&rest.len()) && rest.len() == (self.stride - self.row_width) as usize {
+            return self.count_before_number(rest, place.rank);
+        }
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
@@ -122,6 +124,33 @@ impl Entries {
                 std::cmp::Ordering::Equal => match place.rank {
                     Rank::Before(place) => row_from(row) < place,
                     Rank::After(place) => row_from(row) <= place,
+                    Rank::AfterKey | Rank::AfterPrefix => true,
+                },
+            };
+            if before {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// The same where what is left of all keys fits into a machine word.
+    fn count_before_number(&self, rest: &[u8], rank: Rank) -> usize {
+        let width = rest.len();
+        let wanted = number_ending_at(rest, width, width);
+        let (start, stride) = (self.prefix_len as usize, self.stride as usize);
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            let end = start + middle * stride + width;
+            let before = match number_ending_at(&self.data, end, width).cmp(&wanted) {
+                std::cmp::Ordering::Less => true,
+                std::cmp::Ordering::Greater => false,
+                std::cmp::Ordering::Equal => match rank {
+                    Rank::Before(place) => self.row(middle) < place,
+                    Rank::After(place) => self.row(middle) <= place,
                     Rank::AfterKey | Rank::AfterPrefix => true,
                 },
             };
@@ -197,9 +226,17 @@ fn width_of(row: RowId) -> usize {
 }
 
 fn row_from(bytes: &[u8]) -> RowId {
-    let mut row = [0; 8];
-    row[8 - bytes.len()..].copy_from_slice(bytes);
-    RowId(u64::from_be_bytes(row))
+    RowId(number_ending_at(bytes, bytes.len(), bytes.len()))
+}
+
+/// The big-endian number of `width` bytes, 1 to 8, that ends at `end`: one load and a mask wherever eight bytes are there.
+#[inline]
+fn number_ending_at(bytes: &[u8], end: usize, width: usize) -> u64 {
+    let word = match end.checked_sub(8).and_then(|start| bytes.get(start..end)) {
+        Some(word) => u64::from_be_bytes(word.try_into().expect("the slice is of eight bytes")),
+        None => bytes[..end].iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    };
+    word & (u64::MAX >> (64 - 8 * width))
 }
 
 /// Entries with their keys whole, in order: what runs are packed from.

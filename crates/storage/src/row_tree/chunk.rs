@@ -107,7 +107,7 @@ impl Chunk {
     }
 
     pub(super) fn insert(&mut self, row: RowId, writer: TxnId, values: &[Datum]) {
-        self.unpack();
+        self.make_dense_from(row);
         let slot = (row.0 - self.first.0) as usize;
         self.extend_to(slot);
         self.writers.set(slot, writer, self.slots());
@@ -130,7 +130,7 @@ impl Chunk {
 
     /// Adds `count` rows, of which `row` is the first, from `start` on in these columns.
     pub(super) fn insert_columns(&mut self, row: RowId, writer: TxnId, columns: &[Arc<Column>], start: usize, count: usize) {
-        self.unpack();
+        self.make_dense_from(row);
         let slot = (row.0 - self.first.0) as usize;
         if slot < self.slots() {
             for position in start..start + count {
@@ -148,7 +148,7 @@ impl Chunk {
 
     /// Adds the rows of a chunk that follows this one.
     pub(super) fn append_chunk(&mut self, next: &Chunk) {
-        self.unpack();
+        self.make_dense_from(next.first);
         debug_assert!(self.end() <= next.first);
         if next.packed.is_some() {
             for slot in next.presence.ones() {
@@ -239,19 +239,25 @@ impl Chunk {
         self.seal();
     }
 
-    /// Undoes [`Chunk::pack`]: every id its own slot again.
-    fn unpack(&mut self) {
-        let Some(distances) = self.packed.take() else { return };
-        let slots = distances.last().map_or(0, |&last| usize::from(last) + 1);
-        let mut rows: Vec<Option<u32>> = vec![None; slots];
-        let mut presence = Bitmap::filled(slots, false);
-        for (slot, &distance) in distances.iter().enumerate() {
-            rows[usize::from(distance)] = Some(slot as u32);
-            presence.set(usize::from(distance), self.presence.get(slot));
+    /// Gives every id from `row` (or the first one, if that is less) its own slot, which undoes [`Chunk::pack`].
+    fn make_dense_from(&mut self, row: RowId) {
+        if self.packed.is_none() && row >= self.first {
+            return;
+        }
+        let first = row.min(self.first);
+        let end = if self.slots() == 0 { first } else { self.end() };
+        let mut rows: Vec<Option<u32>> = vec![None; (end.0 - first.0) as usize];
+        let mut presence = Bitmap::filled(rows.len(), false);
+        for slot in self.presence.ones() {
+            let distance = (self.row_id(slot).0 - first.0) as usize;
+            rows[distance] = Some(slot as u32);
+            presence.set(distance, true);
         }
         self.columns.iter_mut().for_each(|column| *column = Arc::new(column.take_optional(&rows)));
         self.writers = self.writers.take(rows.iter().map(|row| row.map_or(0, |row| row as usize)));
         self.presence = presence;
+        self.packed = None;
+        self.first = first;
     }
 
     /// Adds slots without rows up to `slots`.

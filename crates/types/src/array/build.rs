@@ -164,7 +164,7 @@ impl Array {
             return Err(subscript_error("wrong number of array subscripts"));
         }
         if self.dimensions.is_empty() {
-            return self.from_slice(bounds, source);
+            return self.become_slice(bounds, source);
         }
         if bounds.len() > self.dimensions.len() {
             return Err(subscript_error("wrong number of array subscripts"));
@@ -209,7 +209,7 @@ impl Array {
     }
 
     /// A slice assigned to the empty array: the slice is the array.
-    fn from_slice(&self, bounds: &[SliceBounds], source: &Array) -> Result<Array> {
+    fn become_slice(&self, bounds: &[SliceBounds], source: &Array) -> Result<Array> {
         let mut dimensions = Vec::with_capacity(bounds.len());
         for bound in bounds {
             let (Some(lower), Some(upper)) = (bound.lower, bound.upper) else {

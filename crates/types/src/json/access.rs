@@ -26,11 +26,12 @@ impl Jsonb {
         members.get(at).map(|(_, value)| value)
     }
 
-    /// The element of an array, from the end when negative; None for anything but an array.
+    /// `-> index`: the element of an array, from the end when negative. A scalar is the one element of itself.
     pub fn element(&self, index: i32) -> Option<&Jsonb> {
         match self {
             Jsonb::Array(elements) => element_at(elements, index),
-            _ => None,
+            Jsonb::Object(_) => None,
+            scalar => matches!(index, 0 | -1).then_some(scalar),
         }
     }
 

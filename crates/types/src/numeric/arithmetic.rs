@@ -2,7 +2,7 @@
 
 use super::{
     MAX_SCALE, MAX_SMALL_SCALE, Numeric, Repr,
-    digits::{POWERS_OF_TEN, divide_rounding, power_of_ten, scale_up},
+    digits::{POWERS_OF_TEN, WIDE_POWERS_OF_TEN, divide_rounding, power_of_ten, scale_up},
     division_by_zero,
 };
 use crate::Result;
@@ -45,8 +45,12 @@ impl Numeric {
     pub fn mul(&self, other: &Numeric) -> Result<Numeric> {
         if let (Repr::Small { scale, mantissa: left }, Repr::Small { scale: right_scale, mantissa: right }) = (&self.0, &other.0)
         {
-            let scale = u32::from(*scale) + u32::from(*right_scale);
-            return Ok(Numeric::from_i128(i128::from(*left) * i128::from(*right), scale));
+            let scale = scale + right_scale;
+            if u32::from(scale) <= MAX_SMALL_SCALE
+                && let Some(mantissa) = left.checked_mul(*right)
+            {
+                return Ok(Numeric(Repr::Small { scale, mantissa }));
+            }
         }
         mul_general(self, other)
     }
@@ -124,14 +128,15 @@ impl Numeric {
     pub(super) fn divide_at_scale(&self, other: &Numeric, scale: u32) -> Result<Numeric> {
         let shift = i64::from(scale) + i64::from(other.display_scale()) - i64::from(self.display_scale());
         if let (Repr::Small { mantissa: left, .. }, Repr::Small { mantissa: right, .. }) = (&self.0, &other.0)
-            && (0..=18).contains(&shift)
+            && let Some(power) = usize::try_from(shift).ok().and_then(|shift| WIDE_POWERS_OF_TEN.get(shift))
+            && let Some(dividend) = u128::from(left.unsigned_abs()).checked_mul(*power)
         {
-            let dividend = i128::from(*left) * i128::from(POWERS_OF_TEN[shift as usize]);
-            let divisor = i128::from(*right);
-            let (quotient, remainder) = (dividend / divisor, dividend % divisor);
-            let away = i128::from(remainder.unsigned_abs() * 2 >= divisor.unsigned_abs());
-            let away = if (dividend < 0) != (divisor < 0) { -away } else { away };
-            return Ok(Numeric::from_i128(quotient + away, scale));
+            let magnitude = divide_rounding_small(dividend, right.unsigned_abs());
+            // A quotient past 127 bits takes the general path.
+            if let Ok(magnitude) = i128::try_from(magnitude) {
+                let quotient = if (*left < 0) != (*right < 0) { -magnitude } else { magnitude };
+                return Ok(Numeric::from_i128(quotient, scale));
+            }
         }
         let (left, _) = self.big_parts().expect("the caller handled special values");
         let (right, _) = other.big_parts().expect("the caller handled special values");
@@ -148,6 +153,19 @@ impl Numeric {
     }
 }
 
+/// Quotient rounded half up. The divisor is not zero.
+fn divide_rounding_small(dividend: u128, divisor: u64) -> u128 {
+    // Division of 64-bit words is several times as fast.
+    let (quotient, remainder) = match u64::try_from(dividend) {
+        Ok(dividend) => (u128::from(dividend / divisor), dividend % divisor),
+        Err(_) => {
+            let quotient = dividend / u128::from(divisor);
+            (quotient, (dividend - quotient * u128::from(divisor)) as u64)
+        }
+    };
+    quotient + u128::from(remainder >= divisor - remainder)
+}
+
 fn infinity_divided(infinity: &Numeric, divisor: &Numeric) -> Result<Numeric> {
     if divisor.is_infinite() {
         return Ok(Numeric::NAN);
@@ -159,7 +177,7 @@ fn infinity_divided(infinity: &Numeric, divisor: &Numeric) -> Result<Numeric> {
     }
 }
 
-/// Sum of small values that are not at one scale or whose sum leaves 64 bits. `right` is a negated or plain mantissa.
+/// Sum of small values that are not at one scale, or whose sum leaves 64 bits. `right` is a negated or plain mantissa.
 fn add_small(left: i64, left_scale: u16, right: i128, right_scale: u16) -> Numeric {
     let left = i128::from(left);
     // 64-bit mantissas times at most 10^18 leave room for the sum in 128 bits.
@@ -188,7 +206,12 @@ fn add_general(left: &Numeric, right: &Numeric, subtract: bool) -> Result<Numeri
     }
 }
 
+#[cold]
 fn mul_general(left: &Numeric, right: &Numeric) -> Result<Numeric> {
+    if let (Some((left, left_scale)), Some((right, right_scale))) = (left.small_parts(), right.small_parts()) {
+        let scale = u32::from(left_scale) + u32::from(right_scale);
+        return Ok(Numeric::from_i128(i128::from(left) * i128::from(right), scale));
+    }
     if left.is_nan() || right.is_nan() {
         return Ok(Numeric::NAN);
     }

@@ -19,6 +19,17 @@ pub(super) const POWERS_OF_TEN: [i64; 19] = {
     powers
 };
 
+/// `10^0 ..= 10^38`.
+pub(super) const WIDE_POWERS_OF_TEN: [u128; 39] = {
+    let mut powers = [1u128; 39];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 pub(super) fn power_of_ten(exponent: u32) -> BigInt {
     match POWERS_OF_TEN.get(exponent as usize) {
         Some(power) => BigInt::from(*power),
@@ -73,6 +84,11 @@ pub(super) fn exceeds_integral_digits(mantissa: &BigInt, scale: u32, limit: u64)
     mantissa.bits() > allowed * 33 / 10 && decimal_digits(mantissa.magnitude()) > allowed
 }
 
+/// A power of ten below `10^19`, which mantissas of 64 bits are scaled by.
+fn small_power(exponent: i64) -> u64 {
+    POWERS_OF_TEN[exponent as usize].unsigned_abs()
+}
+
 /// The leading base-10000 digits of a value, as PostgreSQL holds it.
 pub(super) struct Leading {
     /// The power of 10000 of the first digit.
@@ -97,15 +113,15 @@ impl Numeric {
         let wanted = exponent - 4 * weight + 1 + 4 * (i64::from(count) - 1);
         let shift = digit_count - wanted;
         let digits = match &self.0 {
-            Repr::Small { mantissa, .. } if shift >= 0 => mantissa.unsigned_abs() / 10u64.pow(shift as u32),
-            Repr::Small { mantissa, .. } => mantissa.unsigned_abs() * 10u64.pow((-shift) as u32),
+            Repr::Small { mantissa, .. } if shift >= 0 => mantissa.unsigned_abs() / small_power(shift),
+            Repr::Small { mantissa, .. } => mantissa.unsigned_abs() * small_power(-shift),
             Repr::Big(big) if shift >= 0 => {
                 let head = big.mantissa.magnitude() / BigUint::from(10u8).pow(shift as u32);
                 u64::try_from(&head).expect("at most 16 decimal digits are left")
             }
             Repr::Big(big) => {
                 let head = u64::try_from(big.mantissa.magnitude()).expect("fewer than 16 decimal digits");
-                head * 10u64.pow((-shift) as u32)
+                head * small_power(-shift)
             }
             _ => unreachable!("special values returned above"),
         };

@@ -110,10 +110,12 @@ impl Numeric {
                 let detail = format!("A field with precision {precision}, scale {scale} cannot hold an infinite value.");
                 return Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow").detail(detail));
             }
-            Repr::Small { scale: current, mantissa } if i32::from(*current) == scale && precision <= 18 => {
-                if mantissa.unsigned_abs() < POWERS_OF_TEN[precision.max(0) as usize].unsigned_abs() {
-                    return Ok(self.clone());
-                }
+            Repr::Small { scale: current, mantissa }
+                if i32::from(*current) == scale
+                    && precision <= 18
+                    && mantissa.unsigned_abs() < POWERS_OF_TEN[precision.max(0) as usize].unsigned_abs() =>
+            {
+                return Ok(self.clone());
             }
             _ => {}
         }

@@ -3,6 +3,8 @@
 //! Everything is computed in fixed point: integers counting units of `10^-digits`, with guard digits past the scale that is
 //! asked for, so that rounding to that scale gives the correct last digit.
 
+use std::f64::consts::{LN_10, LOG10_E};
+
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
@@ -14,8 +16,6 @@ use super::{
 };
 use crate::{Error, Result, SqlState};
 
-const LOG10_E: f64 = 0.434294481903252;
-const LN_10: f64 = 2.302585092994046;
 /// Scale limit of results; exponents past three times it overflow.
 const MAX_RESULT_SCALE: i32 = 2000;
 /// Digits computed past those asked for.

@@ -167,8 +167,11 @@ fn decimal_parts(text: &str) -> Option<(u64, i32)> {
 /// Whether the decimal lies exactly half way between the float and a neighbour. It reads back as the float when the float is
 /// even, and ryu takes it then; PostgreSQL never does.
 fn on_boundary(decimal: &str, float: Binary) -> bool {
+    if float.mantissa % 2 == 1 {
+        return false;
+    }
     let Some((digits, power)) = decimal_parts(decimal) else { return false };
-    if digits == 0 || float.mantissa % 2 == 1 {
+    if digits == 0 {
         return false;
     }
     // digits * 10^power as odd * 2^exponent, if it is one with an odd part as small as a boundary's.

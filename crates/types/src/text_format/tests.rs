@@ -35,7 +35,7 @@ impl TypeResolver for TestResolver {
         })
     }
 
-    fn composite_fields(&self, oid: Oid) -> Option<(Arc<[Arc<str>]>, Arc<[SqlType]>)> {
+    fn composite_fields(&self, oid: Oid) -> Option<CompositeFields> {
         let names: Arc<[Arc<str>]> = ["a".into(), "b".into(), "c".into()].into();
         let types: Arc<[SqlType]> = [SqlType::INT4, SqlType::TEXT, SqlType::TEXT_ARRAY].into();
         (oid == COMPOSITE).then_some((names, types))

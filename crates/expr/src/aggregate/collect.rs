@@ -1,0 +1,137 @@
+//! Aggregates that put all values together: string_agg, array_agg and the JSON ones.
+
+use std::sync::Arc;
+
+use storage::Column;
+use types::{Array, Datum, Error, Physical, Result, SqlState, SqlType, array::Dimension};
+
+use super::{Accumulator, is_array_type, results};
+use crate::{EvalContext, Vector};
+
+struct Strings {
+    states: Vec<Option<Vec<u8>>>,
+    bytes: bool,
+}
+
+pub(super) fn strings(ty: SqlType) -> Box<dyn Accumulator> {
+    Box::new(Strings { states: Vec::new(), bytes: ty.physical == Physical::Bytes })
+}
+
+fn content(datum: &Datum) -> &[u8] {
+    match datum {
+        Datum::Text(text) => text.as_bytes(),
+        Datum::Bytes(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+impl Accumulator for Strings {
+    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
+        self.states.resize(group_count, None);
+        for (row, &group) in groups.iter().enumerate() {
+            let value = arguments[0].datum(row);
+            if value.is_null() {
+                continue;
+            }
+            match &mut self.states[group as usize] {
+                // The first value comes without its delimiter.
+                empty @ None => *empty = Some(content(&value).to_vec()),
+                Some(state) => {
+                    state.extend_from_slice(content(&arguments[1].datum(row)));
+                    state.extend_from_slice(content(&value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, group_count: usize, _context: &EvalContext) -> Result<Arc<Column>> {
+        self.states.resize(group_count.max(self.states.len()), None);
+        let bytes = self.bytes;
+        let result = |state: &Option<Vec<u8>>| {
+            Ok(match state {
+                None => Datum::Null,
+                Some(state) if bytes => Datum::bytes(state),
+                Some(state) => Datum::text(&String::from_utf8_lossy(state)),
+            })
+        };
+        let physical = if bytes { Physical::Bytes } else { Physical::Text };
+        results(physical, self.states[..group_count].iter().map(result))
+    }
+
+    fn heap_size(&self) -> usize {
+        self.states.iter().map(|state| 24 + state.as_ref().map_or(0, Vec::capacity)).sum()
+    }
+}
+
+struct Arrays {
+    states: Vec<Vec<Datum>>,
+    argument: SqlType,
+    nested: bool,
+}
+
+pub(super) fn arrays(argument: Option<SqlType>) -> Box<dyn Accumulator> {
+    let argument = argument.unwrap_or(SqlType::TEXT);
+    Box::new(Arrays { states: Vec::new(), argument, nested: is_array_type(argument) })
+}
+
+/// Arrays of one shape as slices of one with a further dimension.
+fn stack(parts: &[Datum]) -> Result<Array> {
+    let mut stacked: Option<Array> = None;
+    for part in parts {
+        let Datum::Array(part) = part else {
+            return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
+        };
+        if part.dimensions.is_empty() {
+            return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot accumulate empty arrays"));
+        }
+        match &mut stacked {
+            None => {
+                let mut dimensions = vec![Dimension { length: 1, lower_bound: 1 }];
+                dimensions.extend_from_slice(&part.dimensions);
+                stacked = Some(Array { element_type: part.element_type, dimensions, elements: part.elements.clone() });
+            }
+            Some(all) => {
+                if all.dimensions[1..] != part.dimensions[..] {
+                    let message = "cannot accumulate arrays of different dimensionality";
+                    return Err(Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message));
+                }
+                all.dimensions[0].length += 1;
+                all.elements.extend_from_slice(&part.elements);
+            }
+        }
+    }
+    stacked.ok_or_else(|| Error::internal("no arrays to stack"))
+}
+
+impl Accumulator for Arrays {
+    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
+        self.states.resize(group_count, Vec::new());
+        for (row, &group) in groups.iter().enumerate() {
+            self.states[group as usize].push(arguments[0].datum(row));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, group_count: usize, _context: &EvalContext) -> Result<Arc<Column>> {
+        self.states.resize(group_count.max(self.states.len()), Vec::new());
+        let result = |state: &Vec<Datum>| {
+            Ok(if state.is_empty() {
+                Datum::Null
+            } else if self.nested {
+                Datum::Array(Arc::new(stack(state)?))
+            } else {
+                Datum::Array(Arc::new(Array::one_dimensional(self.argument.with_typmod(-1), state.clone())))
+            })
+        };
+        results(Physical::Any, self.states[..group_count].iter().map(result))
+    }
+
+    fn heap_size(&self) -> usize {
+        self.states.iter().flatten().map(|value| 24 + value.heap_size()).sum()
+    }
+}
+
+pub(super) fn json(_name: &'static str, _types: &[SqlType]) -> Option<Box<dyn Accumulator>> {
+    None
+}
