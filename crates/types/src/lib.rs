@@ -18,6 +18,7 @@ pub mod numeric;
 pub mod oid;
 pub mod sql_type;
 pub mod text_format;
+pub mod typmod;
 
 pub use array::Array;
 pub use bit_string::BitString;
@@ -30,3 +31,4 @@ pub use json::Jsonb;
 pub use numeric::Numeric;
 pub use oid::Oid;
 pub use sql_type::{Physical, SqlType};
+pub use typmod::apply_typmod;

@@ -8,7 +8,7 @@ use super::{
     receive::receive,
 };
 use crate::{
-    Array, Datum, Error, Oid, Record, Result, SqlState, SqlType,
+    Array, Datum, Error, Oid, Record, Result, SqlState, SqlType, apply_typmod,
     array::{Dimension, MAX_DIMENSIONS, check_bounds, check_size, too_many_dimensions},
     text_format::TypeResolver,
 };
@@ -109,7 +109,7 @@ pub(super) fn receive_record(
             return Err(mismatched_type("type", sent_type, *ty, &format!(" in record column {}", at + 1), resolver));
         }
         let improper = || format!("improper binary format in record column {}", at + 1);
-        fields.push(receive_with_length(reader, *ty, resolver, improper)?);
+        fields.push(apply_typmod(receive_with_length(reader, *ty, resolver, improper)?, *ty, false)?);
     }
     Ok(Datum::Record(Record { type_oid, fields, field_types, field_names }.into()))
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use super::{Jsonb, Member, access::parse_path_index, deep};
 use crate::{Error, Result, SqlState};
 
+/// The most elements that assignment fills an array to; about where PostgreSQL runs out of its 1 GB.
+const MAX_ELEMENTS: usize = 1 << 24;
+
 /// Where `jsonb_insert` puts a new element of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InsertPosition {
@@ -25,13 +28,17 @@ enum Change<'a> {
         value: &'a Jsonb,
         position: InsertPosition,
     },
+    /// Subscript assignment: builds what is missing on the way, and counts elements past the end as null.
+    Assign {
+        value: &'a Jsonb,
+    },
 }
 
 impl<'a> Change<'a> {
     /// The value that is put where the path leads to nothing.
     fn created(self) -> Option<&'a Jsonb> {
         match self {
-            Change::Set { value, create: true } | Change::Insert { value, .. } => Some(value),
+            Change::Set { value, create: true } | Change::Insert { value, .. } | Change::Assign { value } => Some(value),
             Change::Set { create: false, .. } | Change::Delete => None,
         }
     }
@@ -115,6 +122,12 @@ impl Jsonb {
         self.change_at(path, Change::Insert { value, position })
     }
 
+    /// `target[a][b] = value`: as [`Jsonb::set_path`], but missing containers on the way are built (arrays for integers), and
+    /// arrays are filled with nulls up to the element.
+    pub fn assign_path(&self, path: &[Option<&str>], value: &Jsonb) -> Result<Jsonb> {
+        self.change_at(path, Change::Assign { value })
+    }
+
     /// `jsonb_strip_nulls`: without the members whose value is null, at every depth.
     #[must_use]
     pub fn strip_nulls(&self) -> Jsonb {
@@ -154,8 +167,24 @@ fn change_nested(value: &Jsonb, path: &[Option<&str>], level: usize, change: Cha
     match value {
         Jsonb::Object(members) => deep(|| change_member(members, step, path, level, change)),
         Jsonb::Array(elements) => deep(|| change_element(elements, step, path, level, change)),
+        _ if matches!(change, Change::Assign { .. }) => Err(invalid_parameter("cannot replace existing key")
+            .detail("The path assumes key is a composite object, but it is a scalar value.")),
         scalar => Ok(scalar.clone()),
     }
+}
+
+/// What assignment puts where a path, of which the first `level` steps exist, leads to nothing.
+fn build_path(path: &[Option<&str>], level: usize, value: &Jsonb) -> Result<Jsonb> {
+    let Some(Some(step)) = path.get(level) else { return Ok(value.clone()) };
+    let inner = deep(|| build_path(path, level + 1, value))?;
+    Ok(match parse_path_index(step) {
+        Some(index) => {
+            let mut elements = vec![Jsonb::Null; check_index(index.max(0) as usize)?];
+            elements.push(inner);
+            Jsonb::array(elements)
+        }
+        None => Jsonb::object(vec![(Arc::from(*step), inner)]),
+    })
 }
 
 fn change_member(members: &[Member], key: &str, path: &[Option<&str>], level: usize, change: Change) -> Result<Jsonb> {
@@ -166,7 +195,7 @@ fn change_member(members: &[Member], key: &str, path: &[Option<&str>], level: us
             Change::Delete => {
                 changed.remove(at);
             }
-            Change::Set { value, .. } => changed[at].1 = value.clone(),
+            Change::Set { value, .. } | Change::Assign { value } => changed[at].1 = value.clone(),
             Change::Insert { .. } => {
                 return Err(invalid_parameter("cannot replace existing key")
                     .hint("Try using the function jsonb_set to replace key value."));
@@ -174,8 +203,9 @@ fn change_member(members: &[Member], key: &str, path: &[Option<&str>], level: us
         },
         Some(at) => changed[at].1 = change_nested(&members[at].1, path, level + 1, change)?,
         None => {
-            if let Some(value) = change.created().filter(|_| last) {
-                changed.push((Arc::from(key), value.clone()));
+            let assigned = matches!(change, Change::Assign { .. });
+            if let Some(value) = change.created().filter(|_| last || assigned) {
+                changed.push((Arc::from(key), build_path(path, level + 1, value)?));
                 return Ok(Jsonb::object(changed));
             }
         }
@@ -189,6 +219,9 @@ fn change_element(elements: &[Jsonb], step: &str, path: &[Option<&str>], level: 
         return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message));
     };
     let last = level + 1 == path.len();
+    if let Change::Assign { value } = change {
+        return assign_element(elements, index, path, level, value);
+    }
     let mut changed = elements.to_vec();
     // A negative index that reaches past the beginning is None.
     let at = match index {
@@ -200,7 +233,7 @@ fn change_element(elements: &[Jsonb], step: &str, path: &[Option<&str>], level: 
             Change::Delete => {
                 changed.remove(at);
             }
-            Change::Set { value, .. } => changed[at] = value.clone(),
+            Change::Set { value, .. } | Change::Assign { value } => changed[at] = value.clone(),
             Change::Insert { value, position } => {
                 changed.insert(at + usize::from(position == InsertPosition::After), value.clone());
             }
@@ -212,5 +245,36 @@ fn change_element(elements: &[Jsonb], step: &str, path: &[Option<&str>], level: 
             }
         }
     }
+    Ok(Jsonb::array(changed))
+}
+
+/// Error: 54000 for an element that no array reaches.
+fn check_index(at: usize) -> Result<usize> {
+    if at < MAX_ELEMENTS {
+        return Ok(at);
+    }
+    let message = format!("number of jsonb array elements exceeds the maximum allowed ({MAX_ELEMENTS})");
+    Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
+}
+
+fn assign_element(elements: &[Jsonb], index: i32, path: &[Option<&str>], level: usize, value: &Jsonb) -> Result<Jsonb> {
+    let at = match index {
+        0.. => index as usize,
+        _ => elements
+            .len()
+            .checked_sub(index.unsigned_abs() as usize)
+            .ok_or_else(|| invalid_parameter(&format!("path element at position {} is out of range: {index}", level + 1)))?,
+    };
+    check_index(at)?;
+    let mut changed = elements.to_vec();
+    let assigned = match elements.get(at) {
+        Some(_) if level + 1 == path.len() => value.clone(),
+        Some(element) => change_nested(element, path, level + 1, Change::Assign { value })?,
+        None => build_path(path, level + 1, value)?,
+    };
+    if at >= changed.len() {
+        changed.resize(at + 1, Jsonb::Null);
+    }
+    changed[at] = assigned;
     Ok(Jsonb::array(changed))
 }

@@ -172,6 +172,22 @@ fn changes() {
 }
 
 #[test]
+fn subscript_assignment_builds_the_way() {
+    let assign = |target: &str, path: &[&str]| {
+        let path: Vec<Option<&str>> = path.iter().map(|step| Some(*step)).collect();
+        jsonb(target).assign_path(&path, &jsonb("9")).map(|changed| changed.to_string())
+    };
+    assert_eq!(assign("{}", &["a", "2", "b"]).expect(""), "{\"a\": [null, null, {\"b\": 9}]}");
+    assert_eq!(assign("[1]", &["3"]).expect(""), "[1, null, null, 9]");
+    assert_eq!(assign("[1, {\"a\": 2}]", &["-1", "a"]).expect(""), "[1, {\"a\": 9}]");
+    assert_eq!(failure(assign("[1]", &["-3"])), "22023|path element at position 1 is out of range: -3||");
+    assert_eq!(
+        failure(assign("{\"a\": 1}", &["a", "b"])),
+        "22023|cannot replace existing key|The path assumes key is a composite object, but it is a scalar value.|"
+    );
+}
+
+#[test]
 fn json_text_keeps_its_spelling() {
     let document = " { \"a\" : [1,  2.50, \"x]\\\"y\"], \"b\":{ \"c\":null } , \"a\\u0062\" : 7, \"b\": \"\\u00e9\" } ";
     assert_eq!(text::field(document, "a").expect(""), Some("[1,  2.50, \"x]\\\"y\"]"));
@@ -184,6 +200,8 @@ fn json_text_keeps_its_spelling() {
     assert_eq!(text::elements("{}").count(), 0);
     assert_eq!(text::members(document).count(), 4);
     assert_eq!(text::kind(" true"), JsonKind::Boolean);
+    let stripped = text::strip_nulls(" { \"a\" : null, \"\\u0062\" : [ null, { \"c\" : null } , 1.0 ] } ");
+    assert_eq!(stripped.expect(""), "{\"b\":[null,{},1.0]}");
 }
 
 fn documents() -> impl Strategy<Value = Jsonb> {

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::{JsonKind, access::element_at, access::parse_path_index, lexer::Lexer};
+use super::{Event, JsonKind, Reader, access::element_at, access::parse_path_index, lexer::Lexer, quote_json_string};
 use crate::Result;
 
 /// What the document is.
@@ -80,6 +80,44 @@ pub fn unquote(json: &str) -> Result<Cow<'_, str>> {
     let mut lexer = Lexer::new(json, true);
     lexer.advance()?;
     Ok(lexer.take_string())
+}
+
+/// `json_strip_nulls`: the document without blanks, and without the members whose value is null at every depth.
+pub fn strip_nulls(json: &str) -> Result<String> {
+    let mut reader = Reader::new(json, true)?;
+    let mut out = String::with_capacity(json.len());
+    let mut key: Option<Cow<str>> = None;
+    while let Some(event) = reader.next_event()? {
+        if let Event::Key(name) = event {
+            key = Some(name);
+            continue;
+        }
+        if let (Event::Null, Some(_)) = (&event, &key) {
+            key = None;
+            continue;
+        }
+        if !matches!(event, Event::ObjectEnd | Event::ArrayEnd) {
+            if !(out.is_empty() || out.ends_with(['{', '['])) {
+                out.push(',');
+            }
+            if let Some(name) = key.take() {
+                quote_json_string(&name, &mut out);
+                out.push(':');
+            }
+        }
+        match event {
+            Event::ObjectStart => out.push('{'),
+            Event::ArrayStart => out.push('['),
+            Event::ObjectEnd => out.push('}'),
+            Event::ArrayEnd => out.push(']'),
+            Event::String(text) => quote_json_string(&text, &mut out),
+            Event::Number(text) => out.push_str(text),
+            Event::Bool(value) => out.push_str(if value { "true" } else { "false" }),
+            Event::Null => out.push_str("null"),
+            Event::Key(_) => unreachable!("taken above"),
+        }
+    }
+    Ok(out)
 }
 
 /// A cursor inside a container of valid JSON text.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{TypeResolver, datum_from_text, datum_to_text, is_space};
-use crate::{Datum, Error, FormatSettings, Oid, Record, Result, SqlState, SqlType};
+use crate::{Datum, Error, FormatSettings, Oid, Record, Result, SqlState, SqlType, apply_typmod};
 
 pub(super) fn print_record(record: &Record, settings: &FormatSettings, resolver: &dyn TypeResolver, out: &mut String) {
     out.push('(');
@@ -68,7 +68,8 @@ pub(super) fn parse_record(
         }
         let (field, after) = scan_field(rest).ok_or_else(|| malformed("Unexpected end of input."))?;
         rest = after;
-        fields.push(datum_from_text(&field, *ty, settings, resolver)?);
+        // A field has no cast of its own: its column's modifier is applied here.
+        fields.push(apply_typmod(datum_from_text(&field, *ty, settings, resolver)?, *ty, false)?);
     }
     match rest.strip_prefix(')') {
         None => Err(malformed("Too many columns.")),
