@@ -23,18 +23,26 @@ use crate::{EvalContext, Vector};
 pub mod kernel;
 pub mod lift;
 
+pub mod array;
 pub mod array_subscript;
+pub mod bit_string;
 pub mod boolean;
+pub mod bytea;
 pub mod cast;
 pub mod compare;
 pub mod datetime;
+pub mod encoding;
 pub mod float;
 pub mod hash;
 pub mod integer;
 pub mod json_path_text;
+pub mod like;
 pub mod math;
 pub mod numeric;
+pub mod quoting;
 pub mod scalar;
+pub mod system;
+pub mod text;
 pub mod text_comparison;
 
 pub use lift::{Arguments, rows, vectors};
@@ -88,15 +96,23 @@ pub fn lookup(source: &str) -> Option<&'static Function> {
 
 fn subjects() -> Vec<Vec<Function>> {
     vec![
+        array::functions(),
+        bit_string::functions(),
         boolean::functions(),
+        bytea::functions(),
         cast::functions(),
         datetime::functions(),
+        encoding::functions(),
         float::functions(),
         hash::functions(),
         integer::functions(),
+        like::functions(),
         math::functions(),
         numeric::functions(),
+        quoting::functions(),
         scalar::functions(),
+        system::functions(),
+        text::functions(),
         text_comparison::functions(),
     ]
 }

@@ -3,19 +3,58 @@
 use catalog::builtin::BuiltinFunction;
 use types::{Datum, Result, SqlType};
 
-use crate::EvalContext;
+use crate::{EvalContext, functions};
+
+mod arrays;
+mod series;
 
 /// Rows of a set-returning function; each has one datum a result column.
 pub type Rows = Box<dyn Iterator<Item = Result<Vec<Datum>>> + Send>;
+
+/// A call: its evaluated arguments with their types, and the type that the call was resolved to return.
+struct Call<'a> {
+    arguments: &'a [(Datum, SqlType)],
+    result_type: SqlType,
+    context: &'a EvalContext,
+}
+
+impl Call<'_> {
+    fn datum(&self, argument: usize) -> &Datum {
+        self.arguments.get(argument).map_or(&Datum::Null, |(datum, _)| datum)
+    }
+}
+
+/// Rows of one column.
+fn single(values: impl Iterator<Item = Datum> + Send + 'static) -> Rows {
+    Box::new(values.map(|value| Ok(vec![value])))
+}
+
+fn none() -> Rows {
+    Box::new(std::iter::empty())
+}
 
 /// Calls a set-returning function on evaluated arguments. `result_type` is the call's resolved return type.
 ///
 /// Errors: 0A000 for a function that has no implementation yet, naming it.
 pub fn call(
-    _function: &'static BuiltinFunction,
-    _arguments: &[(Datum, SqlType)],
-    _result_type: SqlType,
-    _context: &EvalContext,
+    function: &'static BuiltinFunction,
+    arguments: &[(Datum, SqlType)],
+    result_type: SqlType,
+    context: &EvalContext,
 ) -> Result<Rows> {
-    unreachable!("written with the set-returning functions")
+    if function.strict && arguments.iter().any(|(datum, _)| datum.is_null()) {
+        return Ok(none());
+    }
+    let call = Call { arguments, result_type, context };
+    let rows = match function.source {
+        "generate_series_int4" | "generate_series_step_int4" | "generate_series_int8" | "generate_series_step_int8" => {
+            series::integers(&call)?
+        }
+        "generate_series_numeric" | "generate_series_step_numeric" => series::numerics(&call)?,
+        "array_unnest" => arrays::unnest(&call),
+        "generate_subscripts" | "generate_subscripts_nodir" => arrays::subscripts(&call),
+        "text_to_table" | "text_to_table_null" => arrays::split(&call),
+        _ => return Err(functions::not_implemented(function)),
+    };
+    Ok(rows)
 }
