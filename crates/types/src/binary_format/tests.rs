@@ -37,6 +37,7 @@ fn what_postgresql_sends() {
         (numeric("0.00"), SqlType::NUMERIC, "0000000000000002"),
         (numeric("10000"), SqlType::NUMERIC, "00010001000000000001"),
         (numeric("NaN"), SqlType::NUMERIC, "00000000c0000000"),
+        (numeric("-inf"), SqlType::NUMERIC, "00000000f0000020"),
         (interval, SqlType::INTERVAL, "00000000d693a400000000020000000e"),
         (Datum::TimeTz(TimeTz { time_us: 0, zone_seconds_west: -7200 }), SqlType::TIMETZ, "0000000000000000ffffe3e0"),
         (Datum::Date(Date(-1)), SqlType::DATE, "ffffffff"),

@@ -12,6 +12,9 @@ const NAN: u16 = 0xC000;
 const POSITIVE_INFINITY: u16 = 0xD000;
 const NEGATIVE_INFINITY: u16 = 0xF000;
 
+/// What PostgreSQL sends as the scale of an infinity: a bit of its header that means nothing.
+const INFINITY_SCALE: u16 = 0x20;
+
 /// A numeric in PostgreSQL's parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base10000 {
@@ -33,11 +36,11 @@ impl Base10000 {
 
 impl Numeric {
     pub fn to_base_10000(&self) -> Base10000 {
-        let special = |sign| Base10000 { weight: 0, sign, scale: 0, digits: Vec::new() };
+        let special = |sign, scale| Base10000 { weight: 0, sign, scale, digits: Vec::new() };
         match &self.0 {
-            Repr::NaN => special(NAN),
-            Repr::PositiveInfinity => special(POSITIVE_INFINITY),
-            Repr::NegativeInfinity => special(NEGATIVE_INFINITY),
+            Repr::NaN => special(NAN, 0),
+            Repr::PositiveInfinity => special(POSITIVE_INFINITY, INFINITY_SCALE),
+            Repr::NegativeInfinity => special(NEGATIVE_INFINITY, INFINITY_SCALE),
             Repr::Small { .. } | Repr::Big(_) => {
                 self.with_decimal_digits(group_digits).expect("special values are handled above")
             }
