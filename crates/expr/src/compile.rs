@@ -91,6 +91,15 @@ impl Compiled {
     }
 }
 
+/// A value with its type's modifier applied as an assignment does: too long is an error.
+pub(crate) fn coerce_length(value: Datum, ty: SqlType, context: &EvalContext) -> Result<Datum> {
+    if ty.typmod < 0 || value.is_null() {
+        return Ok(value);
+    }
+    let node = cast::length(Arc::new(leaf::Constant(value)), ty, false)?;
+    Ok(node.evaluate(&Batch::unit(), context)?.datum(0))
+}
+
 /// The rows that are true, neither false nor NULL.
 pub(crate) fn true_rows(vector: &Vector, len: usize) -> Vec<u32> {
     match vector {

@@ -35,7 +35,10 @@ pub mod encoding;
 pub mod float;
 pub mod hash;
 pub mod integer;
+pub mod json;
+pub mod json_build;
 pub mod json_path_text;
+pub mod json_record;
 pub mod like;
 pub mod math;
 pub mod numeric;
@@ -106,6 +109,8 @@ fn subjects() -> Vec<Vec<Function>> {
         float::functions(),
         hash::functions(),
         integer::functions(),
+        json::functions(),
+        json_build::functions(),
         like::functions(),
         math::functions(),
         numeric::functions(),

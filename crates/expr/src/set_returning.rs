@@ -1,11 +1,14 @@
 //! Functions that return sets: generate_series, unnest, regexp_matches, json_each and the like.
 
+use std::sync::Arc;
+
 use catalog::builtin::BuiltinFunction;
 use types::{Datum, Result, SqlType};
 
 use crate::{EvalContext, functions};
 
 mod arrays;
+mod json;
 mod series;
 
 /// Rows of a set-returning function; each has one datum a result column.
@@ -15,6 +18,8 @@ pub type Rows = Box<dyn Iterator<Item = Result<Vec<Datum>>> + Send>;
 struct Call<'a> {
     arguments: &'a [(Datum, SqlType)],
     result_type: SqlType,
+    /// The column definition list of `AS t (a int, ...)`, for functions that return record.
+    columns: Option<&'a [(Arc<str>, SqlType)]>,
     context: &'a EvalContext,
 }
 
@@ -42,10 +47,23 @@ pub fn call(
     result_type: SqlType,
     context: &EvalContext,
 ) -> Result<Rows> {
+    call_with_columns(function, arguments, result_type, None, context)
+}
+
+/// Like [`call`], with the column definition list that a function returning record was given. Functions in FROM that return one row
+/// value (json_to_record, json_populate_record) may be called so too, and give its fields as columns.
+pub fn call_with_columns(
+    function: &'static BuiltinFunction,
+    arguments: &[(Datum, SqlType)],
+    result_type: SqlType,
+    columns: Option<&[(Arc<str>, SqlType)]>,
+    context: &EvalContext,
+) -> Result<Rows> {
     if function.strict && arguments.iter().any(|(datum, _)| datum.is_null()) {
         return Ok(none());
     }
-    let call = Call { arguments, result_type, context };
+    let call = Call { arguments, result_type, columns, context };
+    let name = function.name;
     let rows = match function.source {
         "generate_series_int4" | "generate_series_step_int4" | "generate_series_int8" | "generate_series_step_int8" => {
             series::integers(&call)?
@@ -54,6 +72,19 @@ pub fn call(
         "array_unnest" => arrays::unnest(&call),
         "generate_subscripts" | "generate_subscripts_nodir" => arrays::subscripts(&call),
         "text_to_table" | "text_to_table_null" => arrays::split(&call),
+        "json_array_elements" | "jsonb_array_elements" => json::elements(&call, false, name)?,
+        "json_array_elements_text" | "jsonb_array_elements_text" => json::elements(&call, true, name)?,
+        "json_each" | "jsonb_each" => json::members(&call, false, name)?,
+        "json_each_text" | "jsonb_each_text" => json::members(&call, true, name)?,
+        "json_object_keys" | "jsonb_object_keys" => json::keys(&call, name)?,
+        "json_to_record"
+        | "jsonb_to_record"
+        | "json_to_recordset"
+        | "jsonb_to_recordset"
+        | "json_populate_record"
+        | "jsonb_populate_record"
+        | "json_populate_recordset"
+        | "jsonb_populate_recordset" => json::records(&call, name)?,
         _ => return Err(functions::not_implemented(function)),
     };
     Ok(rows)

@@ -3,10 +3,17 @@
 use std::sync::Arc;
 
 use storage::Column;
-use types::{Array, Datum, Error, Physical, Result, SqlState, SqlType, array::Dimension};
+use types::{
+    Array, Datum, Error, Jsonb, Physical, Result, SqlState, SqlType,
+    array::Dimension,
+    json::{Member, quote_json_string},
+};
 
 use super::{Accumulator, is_array_type, results};
-use crate::{EvalContext, Vector};
+use crate::{
+    EvalContext, Vector,
+    functions::json_build::{append_json, key_text, to_jsonb},
+};
 
 struct Strings {
     states: Vec<Option<Vec<u8>>>,
@@ -132,6 +139,101 @@ impl Accumulator for Arrays {
     }
 }
 
-pub(super) fn json(_name: &'static str, _types: &[SqlType]) -> Option<Box<dyn Accumulator>> {
-    None
+/// json_agg, jsonb_agg and their object forms; the names say which.
+struct Json {
+    states: Vec<Option<JsonState>>,
+    binary: bool,
+    object: bool,
+    types: Vec<SqlType>,
+}
+
+enum JsonState {
+    /// The text so far, without the closing bracket.
+    Text(String),
+    Elements(Vec<Jsonb>),
+    Members(Vec<Member>),
+}
+
+pub(super) fn json(name: &'static str, types: &[SqlType]) -> Option<Box<dyn Accumulator>> {
+    let (binary, object) = (name.starts_with("jsonb"), name.contains("object"));
+    Some(Box::new(Json { states: Vec::new(), binary, object, types: types.to_vec() }))
+}
+
+impl Json {
+    fn ty(&self, argument: usize) -> SqlType {
+        self.types.get(argument).copied().unwrap_or(SqlType::TEXT)
+    }
+
+    fn add(&mut self, group: usize, values: &[Datum], context: &EvalContext) -> Result<()> {
+        if self.object && values[0].is_null() {
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "field name must not be null"));
+        }
+        let types: Vec<SqlType> = (0..values.len()).map(|at| self.ty(at)).collect();
+        let (binary, object) = (self.binary, self.object);
+        let state = self.states[group].get_or_insert_with(|| match (binary, object) {
+            (true, true) => JsonState::Members(Vec::new()),
+            (true, false) => JsonState::Elements(Vec::new()),
+            (false, true) => JsonState::Text("{ ".to_owned()),
+            (false, false) => JsonState::Text("[".to_owned()),
+        });
+        match state {
+            JsonState::Elements(elements) => elements.push(to_jsonb(&values[0], types[0], context)?),
+            JsonState::Members(members) => {
+                let key = key_text(&values[0], types[0], context)?;
+                members.push((Arc::from(key), to_jsonb(&values[1], types[1], context)?));
+            }
+            JsonState::Text(text) if object => {
+                if text.len() > 2 {
+                    text.push_str(", ");
+                }
+                quote_json_string(&key_text(&values[0], types[0], context)?, text);
+                text.push_str(" : ");
+                append_json(&values[1], types[1], context, false, text);
+            }
+            JsonState::Text(text) => {
+                if text.len() > 1 {
+                    // Row values and arrays go on lines of their own.
+                    let lines = matches!(values[0], Datum::Record(_) | Datum::Array(_));
+                    text.push_str(if lines { ", \n " } else { ", " });
+                }
+                append_json(&values[0], types[0], context, false, text);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Accumulator for Json {
+    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], context: &EvalContext) -> Result<()> {
+        self.states.resize_with(group_count, || None);
+        for (row, &group) in groups.iter().enumerate() {
+            let values: Vec<Datum> = arguments.iter().map(|vector| vector.datum(row)).collect();
+            self.add(group as usize, &values, context)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, group_count: usize, _context: &EvalContext) -> Result<Arc<Column>> {
+        self.states.resize_with(group_count.max(self.states.len()), || None);
+        let close = if self.object { " }" } else { "]" };
+        let result = |state: &Option<JsonState>| {
+            Ok(match state {
+                None => Datum::Null,
+                Some(JsonState::Text(text)) => Datum::text(&format!("{text}{close}")),
+                Some(JsonState::Elements(elements)) => Datum::Jsonb(Arc::new(Jsonb::array(elements.clone()))),
+                Some(JsonState::Members(members)) => Datum::Jsonb(Arc::new(Jsonb::object(members.clone()))),
+            })
+        };
+        let physical = if self.binary { Physical::Any } else { Physical::Text };
+        results(physical, self.states[..group_count].iter().map(result))
+    }
+
+    fn heap_size(&self) -> usize {
+        let size = |state: &JsonState| match state {
+            JsonState::Text(text) => text.capacity(),
+            JsonState::Elements(elements) => elements.iter().map(|element| 24 + element.heap_size()).sum(),
+            JsonState::Members(members) => members.iter().map(|(key, value)| 56 + key.len() + value.heap_size()).sum(),
+        };
+        self.states.iter().map(|state| 32 + state.as_ref().map_or(0, size)).sum()
+    }
 }
