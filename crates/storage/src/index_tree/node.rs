@@ -112,7 +112,7 @@ impl Node {
                 let (added, split) = branch.children[child].node.insert(key, row);
                 branch.children[child].entries += usize::from(added);
                 let Some(split) = split else { return (added, None) };
-                branch.separators.insert(child + 1, &split.key, split.row);
+                branch.add_separator(child + 1, &split.key, split.row);
                 let right = Child::from(split.right);
                 branch.children[child].entries -= right.entries;
                 branch.children.insert(child + 1, right);
@@ -179,6 +179,15 @@ impl Node {
 }
 
 impl Branch {
+    /// Puts a separator at its place. Below the first one, which bounds nothing, it takes that one's place as well: they stay sorted.
+    fn add_separator(&mut self, index: usize, key: &[u8], row: RowId) {
+        if index == 1 && self.separators.count_before(Place { key, rank: Rank::After(row) }) == 0 {
+            self.separators.remove(0);
+            self.separators.insert(0, key, row);
+        }
+        self.separators.insert(index, key, row);
+    }
+
     /// Removes a child that has become empty, or merges a small one with a neighbour if both fit into one with room to grow.
     fn mend(&mut self, child: usize) {
         if self.children[child].node.len() == 0 {

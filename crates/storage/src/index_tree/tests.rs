@@ -70,10 +70,15 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// Also where a run crosses into another high byte, which shortens prefixes.
+fn run_start() -> impl Strategy<Value = u32> {
+    prop_oneof![0..4000u32, 65_000..66_000u32, (1 << 24) - 1000..(1 << 24) + 1000u32]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (key(), 0..1000u64).prop_map(|(key, row)| Step::Insert(key, row)),
-        3 => (0..4000u32, 1..1500u32, any::<bool>()).prop_map(|(from, count, descending)| Step::Run { from, count, descending }),
+        3 => (run_start(), 1..1500u32, any::<bool>()).prop_map(|(from, count, descending)| Step::Run { from, count, descending }),
         4 => any::<usize>().prop_map(Step::Remove),
         2 => (any::<usize>(), 0..3000usize).prop_map(|(from, count)| Step::RemoveRun { from, count }),
         1 => Just(Step::Hold),
@@ -158,4 +163,27 @@ fn ascending_inserts_leave_full_leaves_and_removal_gives_memory_back() {
     assert!(tree.heap_size() < full / 10, "{} of {full} bytes left", tree.heap_size());
     assert_eq!(tree.get(&key(5000)), Some(RowId(5000)));
     assert_eq!(tree.get(&key(5001)), None);
+}
+
+#[test]
+fn entries_below_the_first_of_a_branch_find_their_place() {
+    let key = |number: u64| number.to_be_bytes();
+    let mut builder = IndexBuilder::default();
+    (65_536..75_536).for_each(|number| builder.push(&key(number), RowId(number)));
+    let mut tree = builder.build();
+    let mut model: Model = (65_536..75_536).map(|number| (key(number).to_vec(), number)).collect();
+    // Below all that a bulk build saw, then into gaps that whole leaves and branches leave.
+    let (below, gap) = ((0..5_000).rev(), (65_536..74_000).filter(|number| number % 4_096 > 20));
+    for number in below {
+        tree.insert(&key(number), RowId(number));
+        model.insert((key(number).to_vec(), number));
+    }
+    for number in gap.clone() {
+        assert!(tree.remove(&key(number), RowId(number)));
+    }
+    for number in gap.rev() {
+        tree.insert(&key(number), RowId(number));
+    }
+    assert_same(&tree, &model);
+    model.iter().for_each(|(key, row)| assert_eq!(tree.get(key), Some(RowId(*row))));
 }
