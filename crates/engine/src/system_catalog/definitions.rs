@@ -90,7 +90,7 @@ pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usi
         IndexKey::Attribute(position) => attribute_name(context, index.table, *position),
         IndexKey::Expression(sql) => {
             let printed = expression(context, sql, table.map(|table| &**table), style);
-            if is_function_call(&printed) { printed } else { parenthesised(printed) }
+            if is_function_call(&printed) { printed } else { format!("({printed})") }
         }
     };
     if with_ordering {
@@ -103,7 +103,7 @@ fn key_options(context: &SystemContext, index: &IndexDefinition, column: &IndexC
     let mut sql = String::new();
     let own = key_collation(context, index, column);
     if column.collation != Oid::INVALID && column.collation != own {
-        let named = types::text_format::TypeResolver::reg_name(&context.names, Oid::REGCOLLATION, column.collation);
+        let named = types::text_format::TypeResolver::reg_name(&*context.names, Oid::REGCOLLATION, column.collation);
         sql.push_str(&format!(" COLLATE {}", named.unwrap_or_default()));
     }
     let class = relation_rows::operator_class(context, index, column);
@@ -160,11 +160,6 @@ fn closing(sql: &str, open: usize) -> Option<usize> {
         }
     }
     None
-}
-
-/// The text in parentheses, unless it is already.
-fn parenthesised(sql: String) -> String {
-    if sql.starts_with('(') && closing(&sql, 0) == Some(sql.len() - 1) { sql } else { format!("({sql})") }
 }
 
 /// A constraint as ALTER TABLE ... ADD CONSTRAINT takes it.
