@@ -20,6 +20,7 @@ mod dependency_rows;
 mod description_rows;
 mod facts;
 pub mod functions;
+mod information_schema;
 mod relation_rows;
 mod row;
 mod state;
@@ -62,7 +63,7 @@ pub fn rows(relation: &'static SystemRelation, hint: Option<Hint>, context: &Sys
             Some(provide) => provide(context, &mut sink),
             None => provide_facts_or_counters(name, context, &mut sink)?,
         },
-        (schema, name) => return Err(Error::unsupported(format_args!("relation {schema}.{name}"))),
+        _ => information_schema::provide(relation, context, &mut sink)?,
     }
     let rows = sink.into_rows();
     debug_assert!(rows.iter().all(|row| row.len() == relation.columns.len()), "{} has rows of a wrong length", relation.name);

@@ -38,6 +38,11 @@ pub fn expression(_context: &SystemContext, sql: &str, _relation: Option<&Relati
     sql.to_string()
 }
 
+/// A column's default, as pg_get_expr prints it.
+pub fn default_value(context: &SystemContext, sql: &str, relation: &Relation, _position: usize, style: Style) -> String {
+    expression(context, sql, Some(relation), style)
+}
+
 /// CREATE INDEX for an index.
 pub fn index(context: &SystemContext, relation: &Relation, index: &IndexDefinition, qualify: Qualify, style: Style) -> String {
     let unique = if index.unique { "UNIQUE " } else { "" };

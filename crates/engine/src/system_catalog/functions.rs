@@ -16,6 +16,7 @@ mod sets;
 mod sizes;
 mod statistics;
 
+pub(super) use routines::parameters as parameters_of;
 pub use sets::call_set;
 
 /// Arguments by position and kind; the binder has made sure of number and types, strictness of their not being NULL.

@@ -34,16 +34,8 @@ pub(super) fn boolean(value: bool) -> Datum {
     Datum::Bool(value)
 }
 
-pub(super) fn yes_or_no(value: bool) -> Datum {
-    text(if value { "YES" } else { "NO" })
-}
-
 pub(super) fn int2(value: usize) -> Datum {
     Datum::Int2(i16::try_from(value).unwrap_or(i16::MAX))
-}
-
-pub(super) fn int4(value: usize) -> Datum {
-    Datum::Int4(i32::try_from(value).unwrap_or(i32::MAX))
 }
 
 pub(super) fn optional<T>(value: Option<T>, make: impl FnOnce(T) -> Datum) -> Datum {
