@@ -167,7 +167,9 @@ fn decimal_parts(text: &str) -> Option<(u64, i32)> {
 /// Whether the decimal lies exactly half way between the float and a neighbour. It reads back as the float when the float is
 /// even, and ryu takes it then; PostgreSQL never does.
 fn on_boundary(decimal: &str, float: Binary) -> bool {
-    if float.mantissa % 2 == 1 {
+    // A boundary has one bit more than a mantissa, and so at least this many digits when nothing is shifted away by an exponent.
+    let least_digits = if float.mantissa >= 1 << 52 { 16 } else { 8 };
+    if float.mantissa % 2 == 1 || (decimal.len() <= least_digits && !decimal.contains('e')) {
         return false;
     }
     let Some((digits, power)) = decimal_parts(decimal) else { return false };
