@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use catalog::{builtin::SystemRelation, type_names::Names};
-use types::{Datum, Error, FormatSettings, Result};
+use types::{Datum, Error, Result};
 
 mod attribute_rows;
 mod cluster_rows;
@@ -34,15 +34,14 @@ use row::Sink;
 use system_views::Whose;
 
 /// What the rows are computed from.
-pub struct SystemContext {
+pub struct SystemContext<'a> {
     /// The database's catalog under the session's search path.
-    pub names: Arc<Names>,
-    pub format: Arc<FormatSettings>,
+    pub names: Names,
     pub databases: Vec<DatabaseFacts>,
     pub roles: Vec<RoleFacts>,
     pub current_database: Arc<str>,
     pub current_user: Arc<str>,
-    pub state: Arc<dyn SystemState + Send + Sync>,
+    pub state: &'a dyn SystemState,
 }
 
 /// Makes rows of one relation.
@@ -51,10 +50,10 @@ type Provider = fn(&SystemContext, &mut Sink);
 /// The rows of a system relation, in no particular order. Rows that the hint excludes may be left out.
 ///
 /// Errors: 0A000 for a relation that has no provider.
-pub fn rows(relation: &'static SystemRelation, hint: Option<Hint>, context: &SystemContext) -> Result<Vec<Vec<Datum>>> {
-    let wanted = hint.and_then(|(column, value)| {
-        let position = relation.columns.iter().position(|known| known.name == column)?;
-        Some((position, value.clone()))
+pub fn rows(relation: &'static SystemRelation, context: &SystemContext, hint: Option<Hint>) -> Result<Vec<Vec<Datum>>> {
+    let wanted = hint.and_then(|hint| {
+        let position = relation.columns.iter().position(|column| column.name == hint.column)?;
+        Some((position, hint.value.clone()))
     });
     let mut sink = Sink::new(wanted);
     match (relation.schema, relation.name) {

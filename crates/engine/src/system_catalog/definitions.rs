@@ -108,7 +108,7 @@ fn key_options(context: &SystemContext, index: &IndexDefinition, column: &IndexC
     let mut sql = String::new();
     let own = key_collation(context, index, column);
     if column.collation != Oid::INVALID && column.collation != own {
-        let named = types::text_format::TypeResolver::reg_name(&*context.names, Oid::REGCOLLATION, column.collation);
+        let named = types::text_format::TypeResolver::reg_name(&context.names, Oid::REGCOLLATION, column.collation);
         sql.push_str(&format!(" COLLATE {}", named.unwrap_or_default()));
     }
     let class = relation_rows::operator_class(context, index, column);

@@ -155,9 +155,12 @@ const LAYOUTS: &[Layout] = &[
     },
 ];
 
+/// Rows read when they are first asked for.
+type LazyRows = LazyLock<Vec<Row>, Box<dyn Fn() -> Vec<Row> + Send>>;
+
 /// The rows of a relation of facts; None when the relation is not one.
 pub(super) fn fact_rows(relation: &str) -> Option<&'static [Row]> {
-    static ROWS: LazyLock<HashMap<&'static str, LazyLock<Vec<Row>, Box<dyn Fn() -> Vec<Row> + Send>>>> = LazyLock::new(|| {
+    static ROWS: LazyLock<HashMap<&'static str, LazyRows>> = LazyLock::new(|| {
         LAYOUTS
             .iter()
             .map(|layout| {

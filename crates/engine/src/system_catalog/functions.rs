@@ -261,7 +261,7 @@ fn described(context: &SystemContext, of: Oid, object: Oid, part: i64) -> Option
 
 /// Questions about the running server.
 fn server_function(source: &str, given: Arguments, context: &SystemContext) -> Option<Datum> {
-    let state = &context.state;
+    let state = context.state;
     Some(match source {
         "pg_is_in_recovery" => Datum::Bool(false),
         "pg_is_wal_replay_paused" => return None,

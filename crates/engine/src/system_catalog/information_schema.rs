@@ -57,7 +57,7 @@ impl NamedRow {
 /// What a provider makes rows with.
 struct View<'v> {
     relation: &'static SystemRelation,
-    context: &'v SystemContext,
+    context: &'v SystemContext<'v>,
     sink: &'v mut Sink,
 }
 

@@ -75,8 +75,12 @@ pub(super) fn collect(provide: impl FnOnce(&mut Sink)) -> Vec<Row> {
     sink.into_rows()
 }
 
-/// An equality that every wanted row satisfies: a column's name and its value.
-pub type Hint<'h> = (&'h str, &'h Datum);
+/// An equality that every wanted row satisfies.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint<'h> {
+    pub column: &'h str,
+    pub value: &'h Datum,
+}
 
 /// Collects the rows of one system relation, leaving out those that the hint rules out.
 pub(super) struct Sink {

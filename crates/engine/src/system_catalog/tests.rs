@@ -132,7 +132,7 @@ fn constraint(oid: u32, name: &str, kind: ConstraintKind) -> Constraint {
 }
 
 /// `create table t(id int primary key, b varchar(10) check (b <> ''))`, an index on (id desc, lower(b)), a view and a sequence.
-fn context() -> SystemContext {
+fn context() -> SystemContext<'static> {
     let mut catalog = Catalog::new();
     let mut table = relation(16400, "t", RelationKind::Table { storage: storage::TableId(1) });
     table.attributes = vec![attribute("id", SqlType::INT4), attribute("b", SqlType::VARCHAR.with_typmod(14))];
@@ -177,8 +177,7 @@ fn context() -> SystemContext {
     let roles = vec![(Oid::BOOTSTRAP_ROLE, "postgres".into())];
     names.cluster = Arc::new(ClusterNames { current_database: "postgres".into(), roles });
     SystemContext {
-        names: Arc::new(names),
-        format: Arc::default(),
+        names,
         databases: vec![DatabaseFacts {
             oid: Oid(5),
             name: "postgres".into(),
@@ -190,7 +189,7 @@ fn context() -> SystemContext {
         roles: vec![RoleFacts::administrator(Oid::BOOTSTRAP_ROLE, "postgres".into())],
         current_database: "postgres".into(),
         current_user: "postgres".into(),
-        state: Arc::new(Quiet),
+        state: &Quiet,
     }
 }
 
@@ -216,7 +215,7 @@ fn matches(value: &Datum, physical: Physical) -> bool {
 fn rows_have_their_relations_columns_and_types() {
     let context = context();
     for relation in &builtins().system_relations {
-        let Ok(rows) = rows(relation, None, &context) else { continue };
+        let Ok(rows) = rows(relation, &context, None) else { continue };
         for row in rows {
             assert_eq!(row.len(), relation.columns.len(), "{}", relation.name);
             for (value, column) in row.iter().zip(&relation.columns) {
@@ -231,20 +230,20 @@ fn rows_have_their_relations_columns_and_types() {
 
 fn read(relation: &str, context: &SystemContext, hint: Option<Hint>) -> Vec<Vec<Datum>> {
     let relation = builtins().system_relation_named("pg_catalog", relation).expect("a system relation");
-    rows(relation, hint, context).expect("provided")
+    rows(relation, context, hint).expect("provided")
 }
 
 #[test]
 fn a_hint_keeps_only_the_wanted_rows() {
     let context = context();
     let wanted = Datum::Oid(Oid(16400));
-    assert_eq!(read("pg_class", &context, Some(("oid", &wanted))).len(), 1);
-    let of_table = read("pg_attribute", &context, Some(("attrelid", &wanted)));
+    assert_eq!(read("pg_class", &context, Some(Hint { column: "oid", value: &wanted })).len(), 1);
+    let of_table = read("pg_attribute", &context, Some(Hint { column: "attrelid", value: &wanted }));
     assert_eq!(of_table.len(), 2 + 6);
     let of_pg_class = Datum::Oid(Oid(1259));
-    assert_eq!(read("pg_attribute", &context, Some(("attrelid", &of_pg_class))).len(), 33 + 6);
+    assert_eq!(read("pg_attribute", &context, Some(Hint { column: "attrelid", value: &of_pg_class })).len(), 33 + 6);
     let named = Datum::text("t_pkey");
-    assert_eq!(read("pg_class", &context, Some(("relname", &named))).len(), 1);
+    assert_eq!(read("pg_class", &context, Some(Hint { column: "relname", value: &named })).len(), 1);
 }
 
 #[test]

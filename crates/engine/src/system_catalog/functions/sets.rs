@@ -13,7 +13,7 @@ use crate::system_catalog::{
 /// The rows of the set-returning function of this source; None when it is none of ours.
 pub fn call_set(source: &str, arguments: &[Datum], context: &SystemContext) -> Option<Result<Vec<Vec<Datum>>>> {
     let given = Arguments(arguments);
-    let view = |name: &str| builtins().system_relation_named("pg_catalog", name).map(|relation| rows(relation, None, context));
+    let view = |name: &str| builtins().system_relation_named("pg_catalog", name).map(|relation| rows(relation, context, None));
     Some(Ok(match source {
         "pg_get_keywords" => keyword_rows(),
         "pg_options_to_table" => options(given),
