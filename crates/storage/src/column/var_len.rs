@@ -11,8 +11,10 @@
 
 use std::sync::Arc;
 
-/// A tail above this many bytes becomes part of a new base when the vector is cloned.
+/// A tail of at most this many bytes, or this part of all bytes, is copied when the vector is cloned; a greater one becomes part of a
+/// new base, for the clones to come.
 const CLONED_TAIL: usize = 4096;
+const CLONED_PART: usize = 16;
 /// Garbage below this many bytes is not worth a rebuild.
 const GARBAGE: usize = 4096;
 
@@ -109,7 +111,7 @@ impl VarLen {
 
     /// A vector of these ranges that takes over the bytes: the base by reference, the tail by a copy.
     fn with_heap(&self, ranges: Vec<(u32, u32)>, live: usize) -> VarLen {
-        if self.tail.len() <= CLONED_TAIL {
+        if self.tail.len() <= CLONED_TAIL.max(self.heap_len() / CLONED_PART) {
             return VarLen { ranges, base: self.base.clone(), base_len: self.base_len, tail: self.tail.clone(), live };
         }
         // A value that many rows share must not be copied for each of them.
@@ -173,9 +175,13 @@ impl VarLen {
         self.heap_len() <= self.live + self.live / 8 && self.tail.capacity() <= CLONED_TAIL
     }
 
-    /// Shared bytes count in full.
+    /// Shared bytes count as far as rows refer to them.
     pub(super) fn heap_size(&self) -> usize {
-        self.ranges.capacity() * 8 + self.base.as_ref().map_or(0, |base| base.capacity() + 40) + self.tail.capacity()
+        let base = self.base.as_ref().map_or(0, |base| match Arc::strong_count(base) {
+            1 => base.capacity() + 40,
+            _ => base.len().min(self.live),
+        });
+        self.ranges.capacity() * 8 + base + self.tail.capacity()
     }
 }
 

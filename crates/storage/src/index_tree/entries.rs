@@ -279,6 +279,10 @@ impl EntryList {
         if range.is_empty() {
             return Entries::default();
         }
+        // Invariant: entries are in order, which the common prefix of the first and the last relies on.
+        debug_assert!(
+            (range.start + 1..range.end).all(|at| (self.key(at - 1), self.row(at - 1)) <= (self.key(at), self.row(at)))
+        );
         let first = self.key(range.start);
         let prefix_len = common_prefix(first, self.key(range.end - 1));
         let row_width = self.rows[range.clone()].iter().map(|&row| width_of(row)).max().unwrap_or(1);
