@@ -106,6 +106,7 @@ fn receive_string(reader: &mut Reader, oid: Oid) -> Result<Datum> {
             });
         }
         Oid::TID => return Ok(Datum::Text(format!("({},{})", reader.u32()?, reader.u16()?).into())),
+        Oid::XML => return Err(Error::unsupported("type xml")),
         Oid::PG_NODE_TREE | Oid::ACLITEM => {
             let name = if oid == Oid::ACLITEM { "aclitem" } else { "pg_node_tree" };
             let message = format!("cannot accept a value of type {name}");
