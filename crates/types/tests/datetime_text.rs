@@ -152,3 +152,37 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn no_template_panics(
+        template in "(FM|TM|YYYY|Y,YYY|YY|IYYY|IW|ID|DDD|DD|D|Mon|RM|HH12|AM|MS|US|FF3|SSSS|TZH|TZM|CC|WW|W|J|BC|th|[-/ a\"\\\\é]){0,8}",
+        text in "[-+0-9a-zé:., ]{0,30}",
+        value in -211_813_488_000_000_000..9_223_371_331_200_000_000_i64,
+        months: i32,
+        days: i32,
+    ) {
+        let settings = settings("ISO, MDY", "postgres", "Europe/Paris");
+        let _: Result<TimestampTz> = TimestampTz::parse_with_template(&text, &template, &settings);
+        let _: Result<Date> = Date::parse_with_template(&text, &template);
+        let _: Result<Option<String>> = TimestampTz(value).to_char(&template, &settings.time_zone);
+        let _: Result<Option<String>> = Interval { months, days, microseconds: value }.to_char(&template);
+    }
+
+    #[test]
+    fn arithmetic_never_panics(value: i64, days: i32, months: i32, span: i64, date: i32, factor: f64) {
+        let zone = zone_of_setting("America/New_York").expect("a known zone").0;
+        let interval = Interval { months, days, microseconds: span };
+        let timestamp = Timestamp(value / 1024 * 1023);
+        let _: Result<Timestamp> = timestamp.add_interval(&interval);
+        let instant = TimestampTz(value.clamp(-211_813_488_000_000_000, 9_223_371_331_199_999_999));
+        let _: Result<TimestampTz> = instant.sub_interval(&interval, &zone);
+        let _: Result<Interval> = interval.mul(factor).and_then(|product| product.justify_interval());
+        let _: Result<Interval> = interval.div(factor);
+        let _: Result<Interval> = instant.since(TimestampTz(span));
+        let date = Date(date.clamp(-2_451_545, 2_145_031_948));
+        let _: Result<Date> = date.add_days(days);
+        let _: Result<TimestampTz> = date.to_timestamptz(&zone);
+        let _: std::cmp::Ordering = date.compare_timestamptz(instant, &zone);
+    }
+}

@@ -67,6 +67,15 @@ fn text(functions: &mut Vec<Function>) {
         };
     }
     functions.extend([
+        strict!("timestamp_to_char", |at: Timestamp, template: &str| at.to_char(template)),
+        strict!("timestamptz_to_char", cx, |at: TimestampTz, template: &str| {
+            at.to_char(template, &cx.context.format.time_zone)
+        }),
+        strict!("interval_to_char", |span: Interval, template: &str| span.to_char(template)),
+        strict!("to_timestamp", cx, |text: &str, template: &str| {
+            TimestampTz::parse_with_template(text, template, &cx.context.format)
+        }),
+        strict!("to_date", |text: &str, template: &str| Date::parse_with_template(text, template)),
         output!("date_out", Date),
         output!("time_out", Time),
         output!("timetz_out", TimeTz),
