@@ -24,7 +24,6 @@ pub mod kernel;
 pub mod lift;
 
 pub mod array;
-pub mod array_subscript;
 pub mod bit_string;
 pub mod boolean;
 pub mod bytea;
@@ -37,12 +36,13 @@ pub mod hash;
 pub mod integer;
 pub mod json;
 pub mod json_build;
-pub mod json_path_text;
 pub mod json_record;
 pub mod like;
 pub mod math;
 pub mod numeric;
 pub mod quoting;
+pub mod regex;
+pub mod regexp;
 pub mod scalar;
 pub mod system;
 pub mod text;
@@ -115,6 +115,7 @@ fn subjects() -> Vec<Vec<Function>> {
         math::functions(),
         numeric::functions(),
         quoting::functions(),
+        regexp::functions(),
         scalar::functions(),
         system::functions(),
         text::functions(),

@@ -9,6 +9,7 @@ use crate::{EvalContext, functions};
 
 mod arrays;
 mod json;
+mod regexp;
 mod series;
 
 /// Rows of a set-returning function; each has one datum a result column.
@@ -72,6 +73,8 @@ pub fn call_with_columns(
         "array_unnest" => arrays::unnest(&call),
         "generate_subscripts" | "generate_subscripts_nodir" => arrays::subscripts(&call),
         "text_to_table" | "text_to_table_null" => arrays::split(&call),
+        "regexp_matches" | "regexp_matches_no_flags" => regexp::matches(&call)?,
+        "regexp_split_to_table" | "regexp_split_to_table_no_flags" => regexp::split_to_table(&call)?,
         "json_array_elements" | "jsonb_array_elements" => json::elements(&call, false, name)?,
         "json_array_elements_text" | "jsonb_array_elements_text" => json::elements(&call, true, name)?,
         "json_each" | "jsonb_each" => json::members(&call, false, name)?,

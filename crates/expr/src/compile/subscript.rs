@@ -3,17 +3,10 @@
 use std::sync::Arc;
 
 use storage::Column;
-use types::{Datum, Error, Oid, Result, SqlState, SqlType};
+use types::{Array, Datum, Error, Jsonb, Oid, Result, SqlState, SqlType, array::SliceBounds};
 
 use super::{Compiler, Evaluate, Node};
-use crate::{
-    Batch, EvalContext, Expr, Vector,
-    expression::Subscript,
-    functions::{
-        array_subscript::{self, Bounds},
-        json_path_text,
-    },
-};
+use crate::{Batch, EvalContext, Expr, Vector, expression::Subscript};
 
 /// A subscript's expressions: the upper bound or index last.
 #[derive(Debug)]
@@ -51,6 +44,34 @@ impl Part {
             Part::Slice(lower, upper) => PartVectors::Slice(optional(lower)?, optional(upper)?),
         })
     }
+}
+
+/// The bounds of one subscript in one row.
+enum Bounds {
+    Index(i32),
+    Slice(Option<i32>, Option<i32>),
+}
+
+/// Bounds for a slice; among slices, a single subscript n means 1:n.
+fn slice_bounds(bounds: &[Bounds]) -> Vec<SliceBounds> {
+    bounds
+        .iter()
+        .map(|bounds| match bounds {
+            Bounds::Index(index) => SliceBounds { lower: Some(1), upper: Some(*index) },
+            Bounds::Slice(lower, upper) => SliceBounds { lower: *lower, upper: *upper },
+        })
+        .collect()
+}
+
+/// The subscripts when none of them is a slice.
+fn indexes(bounds: &[Bounds]) -> Option<Vec<i32>> {
+    bounds
+        .iter()
+        .map(|bounds| match bounds {
+            Bounds::Index(index) => Some(*index),
+            Bounds::Slice(..) => None,
+        })
+        .collect()
 }
 
 enum PartVectors {
@@ -113,13 +134,19 @@ impl Fetch {
         if self.json {
             let path: Option<Vec<Arc<str>>> = parts.iter().map(|part| part.key(row)).collect();
             return match (value, path) {
-                (Datum::Jsonb(json), Some(path)) => json_path_text::fetch(&json, &path),
+                (Datum::Jsonb(json), Some(path)) => {
+                    let found = json.path(path.iter().map(|key| &**key));
+                    Ok(found.map_or(Datum::Null, |found| Datum::Jsonb(Arc::new(found.clone()))))
+                }
                 _ => Ok(Datum::Null),
             };
         }
         let bounds: Option<Vec<Bounds>> = parts.iter().map(|part| part.bounds(row)).collect();
         match (value, bounds) {
-            (Datum::Array(array), Some(bounds)) => array_subscript::fetch(&array, &bounds),
+            (Datum::Array(array), Some(bounds)) => Ok(match indexes(&bounds) {
+                Some(indexes) => array.element(&indexes).cloned().unwrap_or(Datum::Null),
+                None => Datum::Array(Arc::new(array.slice(&slice_bounds(&bounds)))),
+            }),
             _ => Ok(Datum::Null),
         }
     }
@@ -183,21 +210,40 @@ impl Assign {
         if self.json {
             let path: Option<Vec<Arc<str>>> = parts.iter().map(|part| part.key(row)).collect();
             let Some(path) = path else { return Err(null_subscript("jsonb")) };
-            return json_path_text::assign(old, &path, value);
+            return assign_json(old, &path, &value);
         }
         let bounds: Option<Vec<Bounds>> = parts.iter().map(|part| part.bounds(row)).collect();
         let Some(bounds) = bounds else { return Err(null_subscript("array")) };
-        let sliced = bounds.iter().any(|bound| matches!(bound, Bounds::Slice(..)));
-        let element_type = match context.resolver.array_element(self.ty.oid) {
-            Some(element) => element,
-            None => self.value_type,
+        let element_type = context.resolver.array_element(self.ty.oid).unwrap_or(self.value_type);
+        let array = match old {
+            Datum::Array(array) => array,
+            _ => Arc::new(Array::empty(element_type)),
         };
-        if sliced {
-            array_subscript::assign_slice(old, &bounds, value, element_type)
-        } else {
-            array_subscript::assign_element(old, &bounds, value, element_type)
-        }
+        let changed = match indexes(&bounds) {
+            Some(indexes) => array.with_element(&indexes, value)?,
+            None => match value {
+                Datum::Array(source) => array.with_slice(&slice_bounds(&bounds), &source)?,
+                // A NULL leaves the array as it is.
+                _ => return Ok(Datum::Array(array)),
+            },
+        };
+        Ok(Datum::Array(Arc::new(changed)))
     }
+}
+
+/// `json[path] := value`. What was NULL becomes an array or an object, as the first key suggests; a NULL value is a JSON null.
+fn assign_json(old: Datum, path: &[Arc<str>], value: &Datum) -> Result<Datum> {
+    let old = match old {
+        Datum::Jsonb(old) => old,
+        _ if path.first().is_some_and(|key| types::json::parse_path_index(key).is_some()) => Arc::new(Jsonb::array(Vec::new())),
+        _ => Arc::new(Jsonb::object(Vec::new())),
+    };
+    let path: Vec<Option<&str>> = path.iter().map(|key| Some(&**key)).collect();
+    let value = match value {
+        Datum::Jsonb(value) => (**value).clone(),
+        _ => Jsonb::Null,
+    };
+    Ok(Datum::Jsonb(Arc::new(old.assign_path(&path, &value)?)))
 }
 
 impl Evaluate for Assign {

@@ -6,7 +6,6 @@ use types::{Array, Datum, Error, Oid, Record, Result, SqlState, SqlType, array::
 
 use super::{
     Arguments, Function,
-    array_subscript::MAX_ELEMENTS,
     compare::compare_datums,
     lift::{rows, strict},
 };
@@ -173,7 +172,7 @@ fn building() -> Vec<Function> {
             match (cx.get::<Option<&Array>>(0, row), cx.get::<Option<&Array>>(1, row)) {
                 (None, None) => Ok(None),
                 (Some(one), None) | (None, Some(one)) => Ok(Some(Arc::clone(one))),
-                (Some(a), Some(b)) => concatenate(a, b).map(Some),
+                (Some(a), Some(b)) => a.concat(b).map(|joined| Some(Arc::new(joined))),
             }
         }),
         rows("array_fill", |cx, row| fill(cx, row)),
@@ -185,59 +184,15 @@ fn building() -> Vec<Function> {
 
 fn append(cx: &Arguments<'_>, row: usize, array: usize, element: usize, at_end: bool) -> Result<Array> {
     let value = cx.datum(element, row);
-    let mut array = match cx.get::<Option<&Array>>(array, row) {
-        Some(array) => (**array).clone(),
-        None => Array::one_dimensional(cx.element_type(None), Vec::new()),
+    let empty;
+    let array = match cx.get::<Option<&Array>>(array, row) {
+        Some(array) => &**array,
+        None => {
+            empty = Array::empty(cx.element_type(None));
+            &empty
+        }
     };
-    match array.dimensions.as_mut_slice() {
-        [] => return Ok(Array::one_dimensional(array.element_type, vec![value])),
-        [one] => one.length += 1,
-        _ => {
-            return Err(Error::new(SqlState::DATA_EXCEPTION, "argument must be empty or one-dimensional array"));
-        }
-    }
-    if at_end {
-        array.elements.push(value);
-    } else {
-        array.elements.insert(0, value);
-    }
-    Ok(array)
-}
-
-fn concatenate(a: &Arc<Array>, b: &Arc<Array>) -> Result<Arc<Array>> {
-    if a.dimensions.is_empty() {
-        return Ok(Arc::clone(b));
-    }
-    if b.dimensions.is_empty() {
-        return Ok(Arc::clone(a));
-    }
-    let incompatible =
-        |detail: String| Error::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot concatenate incompatible arrays").detail(detail);
-    let (left, right) = (&a.dimensions, &b.dimensions);
-    let mut dimensions;
-    if left.len() == right.len() {
-        if left[1..] != right[1..] {
-            let detail = "Arrays with differing element dimensions are not compatible for concatenation.";
-            return Err(incompatible(detail.to_owned()));
-        }
-        dimensions = left.clone();
-        dimensions[0].length += right[0].length;
-    } else if left.len() + 1 == right.len() || right.len() + 1 == left.len() {
-        let (longer, shorter) = if left.len() > right.len() { (left, right) } else { (right, left) };
-        if longer[1..] != shorter[..] {
-            return Err(incompatible("Arrays with differing dimensions are not compatible for concatenation.".to_owned()));
-        }
-        dimensions = longer.clone();
-        dimensions[0].length += 1;
-    } else {
-        return Err(incompatible(format!(
-            "Arrays of {} and {} dimensions are not compatible for concatenation.",
-            left.len(),
-            right.len()
-        )));
-    }
-    let elements = a.elements.iter().chain(&b.elements).cloned().collect();
-    Ok(Arc::new(Array { element_type: a.element_type, dimensions, elements }))
+    if at_end { array.append(value) } else { array.prepend(value) }
 }
 
 fn fill(cx: &Arguments<'_>, row: usize) -> Result<Array> {
@@ -261,7 +216,6 @@ fn fill(cx: &Arguments<'_>, row: usize) -> Result<Array> {
         return Err(wrong("wrong number of array subscripts").detail("Low bound array has different size than dimensions array."));
     }
     let mut dimensions = Vec::with_capacity(lengths.elements.len());
-    let mut count = 1_usize;
     for (at, length) in lengths.elements.iter().enumerate() {
         let Datum::Int4(length) = length else { return null("dimension values cannot be null") };
         let lower_bound = match bounds.map(|bounds| &bounds.elements[at]) {
@@ -269,18 +223,9 @@ fn fill(cx: &Arguments<'_>, row: usize) -> Result<Array> {
             Some(Datum::Int4(bound)) => *bound,
             Some(_) => return null("dimension values cannot be null"),
         };
-        count = count.saturating_mul(usize::try_from(*length).unwrap_or(0));
         dimensions.push(Dimension { length: *length, lower_bound });
     }
-    let element_type = cx.element_type(None);
-    if count == 0 || dimensions.is_empty() {
-        return Ok(Array::one_dimensional(element_type, Vec::new()));
-    }
-    if count > MAX_ELEMENTS {
-        let message = format!("array size exceeds the maximum allowed ({MAX_ELEMENTS})");
-        return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-    }
-    Ok(Array { element_type, dimensions, elements: vec![cx.datum(0, row); count] })
+    Array::filled(cx.element_type(None), &cx.datum(0, row), dimensions)
 }
 
 /// Elements that equal the second argument replaced, or removed when there is no replacement. NULL equals NULL here.

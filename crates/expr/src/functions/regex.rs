@@ -1,0 +1,149 @@
+//! PostgreSQL's regular expressions on top of fancy-regex.
+//!
+//! An expression is translated ([`translate`]) and kept compiled per thread. Known difference: where PostgreSQL takes the longest of
+//! several alternatives, the first that matches is taken, and a quantifier's greediness is its own rather than the whole expression's.
+
+mod translate;
+
+use std::{cell::RefCell, collections::HashMap, ops::Range, rc::Rc};
+
+use types::{Error, Result, SqlState};
+
+/// How an expression is read and matched, as the flag letters say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Flags {
+    pub ignore_case: bool,
+    pub global: bool,
+    /// `.` and negated brackets do not match a line break.
+    pub newline_stops: bool,
+    /// `^` and `$` match at line breaks.
+    pub newline_anchors: bool,
+    /// Blanks and comments in the expression are ignored.
+    pub expanded: bool,
+    /// The expression is a plain string.
+    pub literal: bool,
+}
+
+impl Flags {
+    /// Reads option letters. Error: 22023 for an unknown one.
+    pub fn parse(letters: &str) -> Result<Flags> {
+        let mut flags = Flags::default();
+        for letter in letters.chars() {
+            match letter {
+                'g' => flags.global = true,
+                _ if flags.set(letter) => {}
+                _ => {
+                    let message = format!("invalid regular expression option: \"{letter}\"");
+                    return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+                }
+            }
+        }
+        Ok(flags)
+    }
+
+    /// Sets a flag that an expression may also carry itself, `(?i)`; false for another letter.
+    fn set(&mut self, letter: char) -> bool {
+        match letter {
+            'i' => self.ignore_case = true,
+            'c' => self.ignore_case = false,
+            'm' | 'n' => (self.newline_stops, self.newline_anchors) = (true, true),
+            'p' => (self.newline_stops, self.newline_anchors) = (true, false),
+            'w' => (self.newline_stops, self.newline_anchors) = (false, true),
+            's' => (self.newline_stops, self.newline_anchors) = (false, false),
+            'x' => self.expanded = true,
+            't' => self.expanded = false,
+            'q' => self.literal = true,
+            'b' | 'e' => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// A compiled expression.
+pub struct Regex {
+    compiled: fancy_regex::Regex,
+    pub group_count: usize,
+}
+
+/// One match: the whole, then each group's range when it took part.
+pub type Match = Vec<Option<Range<usize>>>;
+
+/// How many compiled expressions a thread keeps.
+const CACHED: usize = 64;
+
+impl Regex {
+    /// Compiles, or finds the expression compiled before. Error: 2201B.
+    pub fn new(pattern: &str, flags: Flags) -> Result<Rc<Regex>> {
+        thread_local! {
+            static CACHE: RefCell<HashMap<(String, Flags), Rc<Regex>>> = RefCell::new(HashMap::new());
+        }
+        let flags = Flags { global: false, ..flags };
+        let key = (pattern.to_owned(), flags);
+        if let Some(found) = CACHE.with(|cache| cache.borrow().get(&key).cloned()) {
+            return Ok(found);
+        }
+        let translated = translate::translate(pattern, flags)?;
+        let compiled = fancy_regex::Regex::new(&translated).map_err(|error| invalid(&error.to_string()))?;
+        let group_count = compiled.captures_len() - 1;
+        let regex = Rc::new(Regex { compiled, group_count });
+        CACHE.with(|cache| {
+            let mut cache = cache.borrow_mut();
+            if cache.len() >= CACHED {
+                cache.clear();
+            }
+            cache.insert(key, Rc::clone(&regex));
+        });
+        Ok(regex)
+    }
+
+    pub fn is_match(&self, text: &str) -> Result<bool> {
+        self.compiled.is_match(text).map_err(too_complex)
+    }
+
+    /// The first match that begins at this byte or after.
+    pub fn find_from(&self, text: &str, start: usize) -> Result<Option<Match>> {
+        if start > text.len() {
+            return Ok(None);
+        }
+        let found = self.compiled.captures_from_pos(text, start).map_err(too_complex)?;
+        Ok(found.map(|captures| (0..captures.len()).map(|group| captures.get(group).map(|part| part.range())).collect()))
+    }
+
+    /// All matches from this byte on, in order and apart from each other. `for_split` leaves out empty ones at the ends of the text and
+    /// right after a match.
+    pub fn matches(&self, text: &str, start: usize, global: bool, for_split: bool) -> Result<Vec<Match>> {
+        let mut found = Vec::new();
+        let mut search = start;
+        let mut previous_end = 0;
+        while let Some(one) = self.find_from(text, search)? {
+            let whole = one[0].clone().unwrap_or(0..0);
+            if !for_split || (whole.start < text.len() && whole.end > previous_end) {
+                found.push(one);
+            }
+            previous_end = whole.end;
+            if !global {
+                break;
+            }
+            search = if whole.is_empty() { next_character(text, whole.end) } else { whole.end };
+            if search > text.len() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The byte after the character at this one; past the end when there is none.
+pub fn next_character(text: &str, at: usize) -> usize {
+    at + text[at..].chars().next().map_or(1, char::len_utf8)
+}
+
+fn too_complex(error: fancy_regex::Error) -> Error {
+    Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("regular expression failed: {error}"))
+}
+
+/// 2201B with PostgreSQL's words for what is wrong.
+fn invalid(reason: &str) -> Error {
+    Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {reason}"))
+}
