@@ -25,6 +25,7 @@ mod relation_rows;
 mod row;
 mod state;
 mod system_views;
+mod time_zone_rows;
 mod type_rows;
 
 pub use row::Hint;
@@ -97,12 +98,17 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_settings" => cluster_rows::pg_settings,
         "pg_shadow" => cluster_rows::pg_shadow,
         "pg_shdescription" => cluster_rows::pg_shdescription,
+        "pg_stat_archiver" => system_views::pg_stat_archiver,
+        "pg_stat_bgwriter" => system_views::pg_stat_bgwriter,
+        "pg_stat_wal" => system_views::pg_stat_wal,
         "pg_stat_activity" => cluster_rows::pg_stat_activity,
         "pg_stat_database" => system_views::pg_stat_database,
         "pg_stat_database_conflicts" => system_views::pg_stat_database_conflicts,
         "pg_stat_gssapi" => cluster_rows::pg_stat_gssapi,
         "pg_tables" => system_views::pg_tables,
         "pg_tablespace" => cluster_rows::pg_tablespace,
+        "pg_timezone_abbrevs" => time_zone_rows::pg_timezone_abbrevs,
+        "pg_timezone_names" => time_zone_rows::pg_timezone_names,
         "pg_type" => type_rows::pg_type,
         "pg_user" => cluster_rows::pg_user,
         "pg_views" => system_views::pg_views,

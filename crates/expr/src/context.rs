@@ -118,6 +118,10 @@ pub trait SessionHooks: Send + Sync {
     /// Functions that only the engine can compute (pg_cancel_backend, pg_relation_size, ...), by pg_proc.prosrc.
     /// None: this build does not have the function.
     fn engine_function(&self, source: &str, arguments: &[Datum], context: &EvalContext) -> Option<Result<Datum>>;
+    /// The same for functions that return sets (pg_get_keywords, pg_lock_status): their rows.
+    fn engine_rows(&self, _source: &str, _arguments: &[Datum], _context: &EvalContext) -> Option<Result<Vec<Vec<Datum>>>> {
+        None
+    }
     /// The current time of the session's clock.
     fn clock_timestamp(&self) -> TimestampTz;
 }

@@ -88,7 +88,13 @@ pub fn call_with_columns(
         | "jsonb_populate_record"
         | "json_populate_recordset"
         | "jsonb_populate_recordset" => json::records(&call, name)?,
-        _ => return Err(functions::not_implemented(function)),
+        source => {
+            let values: Vec<Datum> = arguments.iter().map(|(datum, _)| datum.clone()).collect();
+            match context.session.engine_rows(source, &values, context) {
+                Some(rows) => Box::new(rows?.into_iter().map(Ok)),
+                None => return Err(functions::not_implemented(function)),
+            }
+        }
     };
     Ok(rows)
 }

@@ -1,7 +1,9 @@
 //! The functions that go with the system relations, by pg_proc.prosrc.
 
 use catalog::{Relation, RelationKind, UserTypeKind, builtin::builtins, type_names::quote_qualified};
-use types::{Datum, Error, Oid, Result, SqlState, text_format::TypeResolver};
+use std::sync::Arc;
+
+use types::{Datum, Error, Oid, Record, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use super::{
     SystemContext, definitions,
@@ -10,6 +12,7 @@ use super::{
     row::{NULL, oid, optional_text, text},
 };
 
+mod index_properties;
 mod privileges;
 mod routines;
 mod sets;
@@ -66,6 +69,7 @@ pub fn call(source: &str, arguments: &[Datum], context: &SystemContext) -> Optio
         .or_else(|| name_function(source, given, context))
         .or_else(|| server_function(source, given, context))
         .or_else(|| routines::call(source, given, context))
+        .or_else(|| index_properties::call(source, given, context))
         .or_else(|| statistics::call(source, given, context));
     match found {
         Some(value) => Some(Ok(value)),
@@ -422,6 +426,9 @@ fn other_fallible_function(source: &str, given: Arguments, context: &SystemConte
         "pg_current_xact_id" => context.state.transaction_id().map(transaction_id),
         "pg_cancel_backend" => context.state.cancel_backend(pid()).map(Datum::Bool),
         "pg_terminate_backend" => context.state.terminate_backend(pid()).map(Datum::Bool),
+        "pg_get_functiondef" => routines::definition(given.oid(0), context),
+        "pg_sequence_parameters" => sequence_parameters(context, given.oid(0)),
+        "pg_column_size" => Ok(column_size(&given.0[0])),
         "pg_sequence_last_value" => sequence_last_value(context, given.oid(0)),
         _ => return None,
     })
@@ -449,16 +456,57 @@ fn serial_sequence(context: &SystemContext, table: &str, column: &str) -> Result
     })
 }
 
-fn sequence_last_value(context: &SystemContext, sequence: Oid) -> Result<Datum> {
-    match context.names.catalog.relation(sequence) {
-        Some(relation) if matches!(relation.kind, RelationKind::Sequence(_)) => {
-            let state = context.state.sequence(sequence).filter(|state| state.is_called);
-            Ok(state.map_or(NULL, |state| Datum::Int8(state.last_value)))
-        }
+/// The sequence of this identifier. Errors: 42809.
+fn sequence_of<'a>(context: &'a SystemContext<'a>, sequence: Oid) -> Result<&'a catalog::SequenceDefinition> {
+    match context.names.catalog.relation(sequence).map(|relation| &relation.kind) {
+        Some(RelationKind::Sequence(definition)) => Ok(definition),
         _ => {
             let name = context.names.relation(sequence).map(|relation| relation.name().to_string());
             let message = format!("\"{}\" is not a sequence", name.unwrap_or_else(|| sequence.to_string()));
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message))
         }
     }
+}
+
+fn sequence_parameters(context: &SystemContext, sequence: Oid) -> Result<Datum> {
+    let definition = sequence_of(context, sequence)?;
+    let fields = [
+        ("start_value", SqlType::INT8, Datum::Int8(definition.start)),
+        ("minimum_value", SqlType::INT8, Datum::Int8(definition.minimum)),
+        ("maximum_value", SqlType::INT8, Datum::Int8(definition.maximum)),
+        ("increment", SqlType::INT8, Datum::Int8(definition.increment)),
+        ("cycle_option", SqlType::BOOL, Datum::Bool(definition.cycle)),
+        ("cache_size", SqlType::INT8, Datum::Int8(definition.cache)),
+        ("data_type", SqlType::OID, oid(definition.ty.oid)),
+    ];
+    Ok(Datum::Record(Arc::new(Record {
+        type_oid: Oid::RECORD,
+        field_types: fields.iter().map(|(_, ty, _)| *ty).collect(),
+        field_names: fields.iter().map(|(name, _, _)| Arc::from(*name)).collect(),
+        fields: fields.into_iter().map(|(_, _, value)| value).collect(),
+    })))
+}
+
+/// Bytes that PostgreSQL would take for a value outside of a table; names and single characters count as text here.
+fn column_size(value: &Datum) -> Datum {
+    const LENGTH_WORD: usize = 4;
+    let size = match value {
+        Datum::Null => return NULL,
+        Datum::Bool(_) => 1,
+        Datum::Int2(_) => 2,
+        Datum::Int4(_) | Datum::Float4(_) | Datum::Oid(_) | Datum::Date(_) | Datum::Enum(_) => 4,
+        Datum::Int8(_) | Datum::Float8(_) | Datum::Time(_) | Datum::Timestamp(_) | Datum::TimestampTz(_) => 8,
+        Datum::TimeTz(_) => 12,
+        Datum::Interval(_) | Datum::Uuid(_) => 16,
+        Datum::Text(text) => LENGTH_WORD + text.len(),
+        Datum::Bytes(bytes) => LENGTH_WORD + bytes.len(),
+        other => LENGTH_WORD + other.heap_size(),
+    };
+    Datum::Int4(i32::try_from(size).unwrap_or(i32::MAX))
+}
+
+fn sequence_last_value(context: &SystemContext, sequence: Oid) -> Result<Datum> {
+    sequence_of(context, sequence)?;
+    let state = context.state.sequence(sequence).filter(|state| state.is_called);
+    Ok(state.map_or(NULL, |state| Datum::Int8(state.last_value)))
 }

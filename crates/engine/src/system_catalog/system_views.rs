@@ -306,3 +306,23 @@ pub(super) fn pg_stat_database_conflicts(context: &SystemContext, sink: &mut Sin
         sink.push([oid(database.oid), name(&database.name)].into_iter().chain(zeros).collect());
     }
 }
+
+/// Nothing is archived, checkpointed or logged ahead: the counters stand at zero since the server started.
+pub(super) fn pg_stat_archiver(context: &SystemContext, sink: &mut Sink) {
+    sink.push(vec![count(0), NULL, NULL, count(0), NULL, NULL, time(Some(context.state.server_start()))]);
+}
+
+pub(super) fn pg_stat_bgwriter(context: &SystemContext, sink: &mut Sink) {
+    let mut row = vec![count(0); 10];
+    row[2] = Datum::Float8(0.0);
+    row[3] = Datum::Float8(0.0);
+    row.push(time(Some(context.state.server_start())));
+    sink.push(row);
+}
+
+pub(super) fn pg_stat_wal(context: &SystemContext, sink: &mut Sink) {
+    let start = time(Some(context.state.server_start()));
+    let bytes = Datum::Numeric(types::Numeric::from(0));
+    let zero = || Datum::Float8(0.0);
+    sink.push(vec![count(0), count(0), bytes, count(0), count(0), count(0), zero(), zero(), start]);
+}

@@ -126,6 +126,7 @@ fn find(cx: &Arguments<'_>, reg_type: Oid, name: &str) -> Result<Option<Oid>> {
                     | SqlState::UNDEFINED_OBJECT
                     | SqlState::UNDEFINED_FUNCTION
                     | SqlState::UNDEFINED_SCHEMA
+                    | SqlState::AMBIGUOUS_FUNCTION
             ) =>
         {
             Ok(None)
@@ -149,13 +150,5 @@ fn names() -> Vec<Function> {
         strict!("to_regnamespace", cx, |name: &str| find(cx, Oid::REGNAMESPACE, name)),
         strict!("to_regrole", cx, |name: &str| find(cx, Oid::REGROLE, name)),
         strict!("to_regcollation", cx, |name: &str| find(cx, Oid::REGCOLLATION, name)),
-        rows("format_type", |cx, row| -> Option<Arc<str>> {
-            let oid = cx.get::<Option<Oid>>(0, row)?;
-            if oid == Oid::INVALID {
-                return Some("-".into());
-            }
-            let typmod = cx.get::<Option<i32>>(1, row).unwrap_or(-1);
-            Some(cx.context.resolver.type_name(SqlType::of(oid).with_typmod(typmod)).into())
-        }),
     ]
 }

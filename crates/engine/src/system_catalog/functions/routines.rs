@@ -4,7 +4,7 @@ use catalog::{
     builtin::{BuiltinFunction, builtins},
     type_names::quote_identifier,
 };
-use types::{Datum, Oid};
+use types::{Datum, Error, Oid, Result, SqlState};
 
 use super::Arguments;
 use crate::system_catalog::{
@@ -125,6 +125,54 @@ fn result(function: &BuiltinFunction, context: &SystemContext) -> String {
     }
     let set = if function.returns_set { "SETOF " } else { "" };
     format!("{set}{}", context.names.format_type_oid(function.return_type))
+}
+
+const SQL_LANGUAGE: Oid = Oid(14);
+
+/// CREATE FUNCTION for a built-in function. Errors: 42809 for an aggregate, 0A000 for one whose body is SQL, which is not kept.
+pub(super) fn definition(oid: Oid, context: &SystemContext) -> Result<Datum> {
+    let Some(function) = builtins().function(oid) else { return Ok(NULL) };
+    if function.kind == 'a' {
+        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is an aggregate function", function.name)));
+    }
+    if function.language == SQL_LANGUAGE {
+        return Err(Error::unsupported(format_args!("the definition of function {}", function.name)));
+    }
+    let mut traits = Vec::new();
+    if function.kind == 'w' {
+        traits.push("WINDOW".to_string());
+    }
+    match function.volatility {
+        'i' => traits.push("IMMUTABLE".to_string()),
+        's' => traits.push("STABLE".to_string()),
+        _ => {}
+    }
+    match function.parallel {
+        's' => traits.push("PARALLEL SAFE".to_string()),
+        'r' => traits.push("PARALLEL RESTRICTED".to_string()),
+        _ => {}
+    }
+    for (has, word) in
+        [(function.strict, "STRICT"), (function.security_definer, "SECURITY DEFINER"), (function.leakproof, "LEAKPROOF")]
+    {
+        if has {
+            traits.push(word.to_string());
+        }
+    }
+    if function.cost != 1.0 {
+        traits.push(format!("COST {}", function.cost));
+    }
+    if function.returns_set && function.rows != 1000.0 {
+        traits.push(format!("ROWS {}", function.rows));
+    }
+    let traits = if traits.is_empty() { String::new() } else { format!("\n {}", traits.join(" ")) };
+    Ok(text(format!(
+        "CREATE OR REPLACE FUNCTION pg_catalog.{}({})\n RETURNS {}\n LANGUAGE internal{traits}\nAS $function${}$function$\n",
+        quote_identifier(function.name),
+        arguments(function, context, true),
+        result(function, context),
+        function.source,
+    )))
 }
 
 fn argument_default(function: &BuiltinFunction, number: i64) -> Option<&'static str> {
