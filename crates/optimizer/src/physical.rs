@@ -3,13 +3,15 @@
 mod access_path;
 mod estimate;
 mod join;
+mod join_order;
+mod ordered;
 
 use std::collections::HashMap;
 
 use catalog::Catalog;
 use expr::{ColumnId, Expr};
 use plan::{
-    logical::{Given, LogicalPlan, Scan, SetOperator},
+    logical::{Computed, Given, LogicalPlan, Scan, SetOperator},
     physical::{self, Estimate, Operator, PhysicalPlan, ScanSource},
 };
 use types::Result;
@@ -50,6 +52,9 @@ impl<'a> Planner<'a> {
     }
 
     fn plan_operator(&mut self, plan: LogicalPlan) -> Result<PhysicalPlan> {
+        if let Some(plan) = self.limited_sort(&plan)? {
+            return Ok(plan);
+        }
         let columns = match &plan {
             // Columns come from the input as planned, whose order may differ.
             LogicalPlan::Sort { .. }
@@ -78,14 +83,17 @@ impl<'a> Planner<'a> {
                 Operator::CteScan { cte, name, source: columns.iter().map(|(id, _)| *id).collect() }
             }
             LogicalPlan::WorkTable { cte, .. } => Operator::WorkTable { cte },
-            LogicalPlan::Project { input, columns: computed } => {
-                Operator::Project { input: self.boxed(*input)?, columns: computed }
-            }
+            LogicalPlan::Project { input, columns: computed } => return self.project(*input, computed),
             LogicalPlan::ProjectSet { input, sets } => Operator::ProjectSet { input: self.boxed(*input)?, sets },
             LogicalPlan::Join(join) => return self.join(join),
             LogicalPlan::Aggregate(mut aggregate) => {
                 let input = std::mem::replace(&mut *aggregate.input, LogicalPlan::Values { rows: vec![], columns: vec![] });
-                Operator::HashAggregate { input: self.boxed(input)?, aggregate: aggregate.into() }
+                let aggregate = aggregate.into();
+                let input = match self.extreme(&input, &aggregate) {
+                    Some(first) => Box::new(first),
+                    None => self.boxed(input)?,
+                };
+                Operator::HashAggregate { input, aggregate }
             }
             LogicalPlan::Window { input, calls } => Operator::Window { input: self.boxed(*input)?, calls },
             LogicalPlan::Sort { input, keys } => Operator::Sort { input: self.boxed(*input)?, keys },
@@ -146,6 +154,20 @@ impl<'a> Planner<'a> {
             _ => columns,
         };
         Ok(self.node(operator, columns))
+    }
+
+    /// A projection that only picks columns of a scan is the scan's own; one that changes nothing vanishes.
+    fn project(&mut self, input: LogicalPlan, columns: Vec<Computed>) -> Result<PhysicalPlan> {
+        let mut input = self.plan(input)?;
+        let picked = |column: &Computed| matches!(column.expression, Expr::Column { id, .. } if id == column.id);
+        if columns.iter().all(picked) {
+            let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
+            if input.columns.iter().map(|column| column.id).eq(ids.iter().copied()) || narrow_scan(&mut input, &ids) {
+                return Ok(input);
+            }
+        }
+        let given = columns.iter().map(|column| Given { id: column.id, ty: column.expression.ty() }).collect();
+        Ok(self.node(Operator::Project { input: Box::new(input), columns }, given))
     }
 
     /// A filter joins the scan below it when there is one.
@@ -248,6 +270,26 @@ impl<'a> Planner<'a> {
         sources.extend(scan.system.iter().map(|(attribute, _)| ScanSource::System(*attribute)));
         sources
     }
+}
+
+/// Makes a scan give these of its columns, in this order; what its filter reads besides stays hidden. False when it is no scan.
+fn narrow_scan(plan: &mut PhysicalPlan, ids: &[ColumnId]) -> bool {
+    let (sources, hidden, filter) = match &mut plan.operator {
+        Operator::TableScan(scan) => (&mut scan.sources, &mut scan.hidden, &scan.filter),
+        Operator::IndexScan(scan) => (&mut scan.sources, &mut scan.hidden, &scan.filter),
+        _ => return false,
+    };
+    let mut kept = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(at) = plan.columns.iter().position(|column| column.id == *id) else { return false };
+        kept.push((sources[at], plan.columns[at]));
+    }
+    let read = filter.as_ref().map(Expr::columns).unwrap_or_default();
+    let dropped = plan.columns.iter().zip(sources.iter()).filter(|(column, _)| !ids.contains(&column.id));
+    hidden.extend(dropped.filter(|(column, _)| read.contains(&column.id)).map(|(column, source)| (*source, *column)));
+    *sources = kept.iter().map(|(source, _)| *source).collect();
+    plan.columns = kept.into_iter().map(|(_, column)| column).collect();
+    true
 }
 
 /// Whether all columns asked for are those of the inner union.

@@ -77,7 +77,7 @@ impl Planner<'_> {
         }
     }
 
-    fn indexes<'s>(&'s self, scan: &'s Scan) -> impl Iterator<Item = (Oid, &'s IndexDefinition)> {
+    pub(super) fn indexes<'s>(&'s self, scan: &'s Scan) -> impl Iterator<Item = (Oid, &'s IndexDefinition)> {
         scan.relation.indexes.iter().filter_map(|oid| match &self.catalog.relation(*oid)?.kind {
             RelationKind::Index(definition) => Some((*oid, definition)),
             _ => None,
@@ -93,7 +93,7 @@ impl Planner<'_> {
     }
 
     /// The best index scan, when some index serves some condition.
-    fn index_path(&self, scan: &Scan, terms: &[Expr]) -> Option<PhysicalPlan> {
+    pub(super) fn index_path(&self, scan: &Scan, terms: &[Expr]) -> Option<PhysicalPlan> {
         if scan.relation.indexes.is_empty() || terms.is_empty() {
             return None;
         }

@@ -12,7 +12,7 @@ use super::Planner;
 use crate::conjuncts;
 
 /// PostgreSQL's cost of processing one row, one expression, one index entry.
-const ROW_COST: f64 = 0.01;
+pub(super) const ROW_COST: f64 = 0.01;
 const EXPRESSION_COST: f64 = 0.0025;
 const INDEX_ROW_COST: f64 = 0.005;
 /// Cost of fetching a row by its id, in memory.

@@ -1,0 +1,241 @@
+//! The order of inner joins: all orders of a few relations by dynamic programming, the cheapest next pair of many.
+
+use std::collections::{HashMap, HashSet};
+
+use expr::{ColumnId, Expr};
+use plan::{
+    logical::{Join, JoinKind, LogicalPlan},
+    physical::{Operator, PhysicalPlan},
+};
+use types::Result;
+
+use super::{Planner, estimate::ROW_COST, join::Side};
+use crate::{columns::reads_any, conjuncts};
+
+/// Relations up to which all orders are tried.
+const EXHAUSTIVE: usize = 8;
+
+/// What is expected of a set of relations joined the cheapest way found, and how: as two sets.
+#[derive(Clone, Copy)]
+struct Expected {
+    relations: u64,
+    rows: f64,
+    cost: f64,
+    split: Option<(u64, u64)>,
+}
+
+/// A condition, the relations it reads, and what it does to their product.
+struct Term {
+    expression: Expr,
+    relations: u64,
+    selectivity: f64,
+    /// An equality that a hash table can serve.
+    hashable: bool,
+}
+
+/// The relations and conditions of one tree of inner joins.
+struct Joins<'p> {
+    planner: &'p Planner<'p>,
+    sides: Vec<Side>,
+    terms: Vec<Term>,
+    /// Costs of looking one row of a relation up by index, by the relation and the conditions at hand.
+    lookups: HashMap<(usize, u64), Option<f64>>,
+}
+
+impl Planner<'_> {
+    /// Plans a tree of inner joins as one.
+    pub(super) fn inner_joins(&mut self, join: Join) -> Result<PhysicalPlan> {
+        let (mut relations, mut terms) = (Vec::new(), Vec::new());
+        flatten(LogicalPlan::Join(join), &mut relations, &mut terms);
+        let sides = relations.into_iter().map(|relation| self.side(relation)).collect::<Result<Vec<Side>>>()?;
+        if sides.len() == 2 {
+            let [left, right] = <[Side; 2]>::try_from(sides).unwrap_or_else(|_| unreachable!("counted above"));
+            return Ok(self.method(JoinKind::Inner, left, right, terms, false));
+        }
+        if sides.len() > 63 || terms.len() > 63 {
+            return Ok(self.as_written(sides, terms));
+        }
+        let given: Vec<HashSet<ColumnId>> =
+            sides.iter().map(|side| side.plan.columns.iter().map(|column| column.id).collect()).collect();
+        let terms = terms.into_iter().map(|expression| self.term(expression, &given)).collect();
+        let mut joins = Joins { planner: self, sides, terms, lookups: HashMap::new() };
+        let expected = if joins.sides.len() <= EXHAUSTIVE { joins.all_orders() } else { joins.greedy() };
+        let all = (1 << joins.sides.len()) - 1;
+        let plan = joins.build(all, &expected);
+        // Conditions that read none of the relations are tested at the top.
+        let loose = joins.terms.iter().filter(|term| term.relations == 0).map(|term| term.expression.clone());
+        let loose = conjuncts::join(loose.collect());
+        Ok(match loose {
+            None => plan,
+            Some(predicate) => {
+                let columns = plan.columns.clone();
+                self.node(Operator::Filter { input: Box::new(plan), predicate }, columns)
+            }
+        })
+    }
+
+    fn term(&self, expression: Expr, given: &[HashSet<ColumnId>]) -> Term {
+        let read = given.iter().enumerate().filter(|(_, own)| reads_any(&expression, own));
+        let relations = read.fold(0, |bits, (number, _)| bits | 1 << number);
+        let sides =
+            |side: &Expr| given.iter().enumerate().fold(0_u64, |bits, (at, own)| bits | u64::from(reads_any(side, own)) << at);
+        let hashable = conjuncts::equality(&expression).is_some_and(|(left, right, _)| {
+            let (left, right) = (sides(left), sides(right));
+            left != 0 && right != 0 && left & right == 0
+        });
+        Term { selectivity: self.selectivity(&expression), expression, relations, hashable }
+    }
+    /// Left-deep, in the order written.
+    fn as_written(&self, sides: Vec<Side>, mut terms: Vec<Expr>) -> PhysicalPlan {
+        let mut sides = sides.into_iter();
+        let mut joined = sides.next().expect("a join has relations");
+        let mut given: HashSet<ColumnId> = joined.plan.columns.iter().map(|column| column.id).collect();
+        let mut pending: Vec<Side> = sides.collect();
+        let all: HashSet<ColumnId> = pending
+            .iter()
+            .flat_map(|side| side.plan.columns.iter().map(|column| column.id))
+            .chain(given.iter().copied())
+            .collect();
+        for side in pending.drain(..) {
+            given.extend(side.plan.columns.iter().map(|column| column.id));
+            let testable = |term: &Expr| term.columns().iter().all(|id| given.contains(id) || !all.contains(id));
+            let (now, later): (Vec<Expr>, Vec<Expr>) = terms.into_iter().partition(testable);
+            terms = later;
+            joined = Side { plan: self.method(JoinKind::Inner, joined, side, now, false), scan: None };
+        }
+        joined.plan
+    }
+}
+
+impl Joins<'_> {
+    fn relation(&self, number: usize) -> Expected {
+        let estimate = &self.sides[number].plan.estimate;
+        Expected { relations: 1 << number, rows: estimate.rows, cost: estimate.total_cost, split: None }
+    }
+
+    /// The conditions that become testable when two sets are joined, as bits.
+    fn between(&self, left: u64, right: u64) -> u64 {
+        let within = |term: &Term, set: u64| term.relations & !set == 0;
+        let testable =
+            |term: &Term| term.relations != 0 && within(term, left | right) && !within(term, left) && !within(term, right);
+        self.terms.iter().enumerate().filter(|(_, term)| testable(term)).fold(0, |bits, (at, _)| bits | 1 << at)
+    }
+
+    fn expect(&mut self, left: &Expected, right: &Expected, terms: u64) -> Expected {
+        let of = |terms: u64| (0..64).filter(move |at| terms >> at & 1 == 1);
+        let selectivity: f64 = of(terms).map(|at| self.terms[at].selectivity).product();
+        let rows = (left.rows * right.rows * selectivity).max(1.0);
+        let inputs = left.cost + right.cost;
+        let mut cost = if of(terms).any(|at| self.terms[at].hashable) {
+            // Building costs more than probing.
+            inputs + (left.rows + right.rows + left.rows.min(right.rows) + rows) * ROW_COST
+        } else {
+            inputs + (left.rows * right.rows + rows) * ROW_COST
+        };
+        for (outer, inner) in [(left, right), (right, left)] {
+            if inner.split.is_none()
+                && let Some(lookup) = self.lookup(inner.relations.trailing_zeros() as usize, terms)
+            {
+                cost = cost.min(outer.cost + outer.rows * lookup + rows * ROW_COST);
+            }
+        }
+        Expected { relations: left.relations | right.relations, rows, cost, split: Some((left.relations, right.relations)) }
+    }
+
+    /// What it costs to find a relation's rows for one outer row by index.
+    fn lookup(&mut self, relation: usize, terms: u64) -> Option<f64> {
+        if terms == 0 {
+            return None;
+        }
+        let (planner, sides, own) = (self.planner, &self.sides, &self.terms);
+        *self.lookups.entry((relation, terms)).or_insert_with(|| {
+            let conditions: Vec<Expr> = (0..64).filter(|at| terms >> at & 1 == 1).map(|at| own[at].expression.clone()).collect();
+            planner.lookup_cost(&sides[relation], &conditions)
+        })
+    }
+
+    fn all_orders(&mut self) -> HashMap<u64, Expected> {
+        let count = self.sides.len();
+        let mut best: HashMap<u64, Expected> = (0..count).map(|number| (1 << number, self.relation(number))).collect();
+        for set in 1..1_u64 << count {
+            if set.count_ones() < 2 {
+                continue;
+            }
+            let mut cheapest: Option<Expected> = None;
+            // Pairs that no condition connects are tried only when no others make the set.
+            for connected in [true, false] {
+                let mut part = (set - 1) & set;
+                while part > 0 {
+                    let rest = set & !part;
+                    if part > rest {
+                        let terms = self.between(part, rest);
+                        if (terms != 0) == connected {
+                            let (left, right) = (best[&part], best[&rest]);
+                            let joined = self.expect(&left, &right, terms);
+                            if cheapest.is_none_or(|known| joined.cost < known.cost) {
+                                cheapest = Some(joined);
+                            }
+                        }
+                    }
+                    part = (part - 1) & set;
+                }
+                if cheapest.is_some() {
+                    break;
+                }
+            }
+            best.insert(set, cheapest.expect("every set can be made of two parts"));
+        }
+        best
+    }
+
+    /// Joins the pair with the fewest rows first.
+    fn greedy(&mut self) -> HashMap<u64, Expected> {
+        let mut known: HashMap<u64, Expected> = HashMap::new();
+        let mut pending: Vec<Expected> = (0..self.sides.len()).map(|number| self.relation(number)).collect();
+        known.extend(pending.iter().map(|relation| (relation.relations, *relation)));
+        while pending.len() > 1 {
+            let mut cheapest: Option<(usize, usize, bool, Expected)> = None;
+            for left in 0..pending.len() {
+                for right in left + 1..pending.len() {
+                    let (a, b) = (pending[left], pending[right]);
+                    let terms = self.between(a.relations, b.relations);
+                    let joined = self.expect(&a, &b, terms);
+                    let better = cheapest.as_ref().is_none_or(|(_, _, connected, best)| {
+                        ((terms != 0) && !connected) || ((terms != 0) == *connected && joined.rows < best.rows)
+                    });
+                    if better {
+                        cheapest = Some((left, right, terms != 0, joined));
+                    }
+                }
+            }
+            let Some((left, right, _, joined)) = cheapest else { break };
+            pending.remove(right);
+            pending[left] = joined;
+            known.insert(joined.relations, joined);
+        }
+        known
+    }
+
+    /// The plan of a set as found.
+    fn build(&self, set: u64, expected: &HashMap<u64, Expected>) -> PhysicalPlan {
+        let side = |part: u64| match expected[&part].split {
+            None => self.sides[part.trailing_zeros() as usize].clone(),
+            Some(_) => Side { plan: self.build(part, expected), scan: None },
+        };
+        let Some((left, right)) = expected[&set].split else { return side(set).plan };
+        let terms = self.between(left, right);
+        let conditions = (0..64).filter(|at| terms >> at & 1 == 1).map(|at| self.terms[at].expression.clone()).collect();
+        self.planner.method(JoinKind::Inner, side(left), side(right), conditions, false)
+    }
+}
+
+fn flatten(plan: LogicalPlan, relations: &mut Vec<LogicalPlan>, terms: &mut Vec<Expr>) {
+    match plan {
+        LogicalPlan::Join(Join { kind: JoinKind::Inner, left, right, condition, lateral: false, .. }) => {
+            flatten(*left, relations, terms);
+            flatten(*right, relations, terms);
+            terms.extend(conjuncts::split_optional(condition));
+        }
+        other => relations.push(other),
+    }
+}
