@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use types::{Datum, Physical, Result};
 
-use crate::{Chunk, Column, IndexBuilder, IndexShape, IndexTree, Row, RowChange, RowId, RowTree, TableChanges, TxnId};
+use crate::{
+    Chunk, Column, IndexBuilder, IndexShape, IndexTree, InsertedRun, Row, RowChange, RowId, RowTree, TableChanges, TxnId,
+};
 
 /// Names a table's storage. It is the relation's relfilenode: TRUNCATE and rewrites give a table a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,8 +126,11 @@ impl TableData {
 
     /// Applies a set of changes; those of rows are idempotent in no way: each must fit the rows as they are.
     pub fn apply(&mut self, changes: &TableChanges, writer: TxnId) -> Result<()> {
-        // When most rows change, building the indexes anew is quicker than changing them entry by entry.
-        let many = changes.len();
+        // When most rows come or go, building the indexes anew is quicker than changing them entry by entry. Updates do not count:
+        // most leave keys as they are.
+        let come_or_go = |change: &&RowChange| change.before.is_none() || change.after.is_none();
+        let inserted: usize = changes.inserted.iter().map(InsertedRun::len).sum();
+        let many = inserted + changes.rows.values().filter(come_or_go).count();
         if many >= REBUILD_FROM && many > self.rows.len() / 2 && !self.indexes.is_empty() {
             let mut changed = TableData { rows: self.rows.clone(), indexes: Vec::new() };
             self.rows = RowTree::new(self.rows.attributes());

@@ -116,6 +116,9 @@ impl Chunk {
                 Arc::make_mut(column).push(value);
             }
             self.presence.push(true);
+            if self.slots() == CHUNK_ROWS {
+                self.seal();
+            }
         } else {
             for (column, value) in self.columns.iter_mut().zip(values) {
                 Arc::make_mut(column).set(slot, value);
@@ -123,9 +126,6 @@ impl Chunk {
             self.presence.set(slot, true);
         }
         self.live += 1;
-        if self.slots() == CHUNK_ROWS {
-            self.seal();
-        }
     }
 
     /// Adds `count` rows, of which `row` is the first, from `start` on in these columns.
