@@ -145,6 +145,9 @@ fn string_from_text(text: &str, oid: Oid) -> Result<Datum> {
         Oid::NAME => Ok(Datum::text(truncate_name(text))),
         Oid::CHAR => Ok(Datum::text(text.chars().next().map_or("", |first| &text[..first.len_utf8()]))),
         Oid::TID => scalar::parse_tid(text).map(|tid| Datum::Text(tid.into())),
+        // Neither is checked or interpreted by anything, so nothing is taken for one.
+        Oid::XML => Err(Error::unsupported("type xml")),
+        Oid::ACLITEM => Err(Error::unsupported("input of type aclitem")),
         Oid::PG_NODE_TREE => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot accept a value of type pg_node_tree")),
         _ => Ok(Datum::text(text)),
     }

@@ -100,6 +100,7 @@ fn scalars() {
         ("\\xf", SqlType::BYTEA, "22023 invalid hexadecimal data: odd number of digits"),
         ("{\"a\" :  1}", SqlType::JSON, "{\"a\" :  1}"),
         ("1 2  3", SqlType::INT2VECTOR, "1 2 3"),
+        ("<a>", SqlType::XML, "0A000 type xml is not supported yet"),
         ("(1,2)", SqlType::RECORD, "0A000 input of anonymous composite types is not implemented"),
         ("glad", SqlType::of(Oid(90_002)), "22P02 invalid input value for enum mood: \"glad\""),
         ("happy", SqlType::of(Oid(90_002)), "happy"),
