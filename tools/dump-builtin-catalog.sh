@@ -41,3 +41,7 @@ dump pg_conversion "select oid, conname, pg_encoding_to_char(conforencoding), co
 # Domains of information_schema and the row types of system relations beyond pg_type above, with their arrays.
 dump system_types "select t.oid, n.nspname, typname, typtype, typcategory, typbasetype, typtypmod, typnotnull, typarray, typrelid, typelem, typcollation
   from pg_type t join pg_namespace n on n.oid = typnamespace where t.oid between 10000 and 16383 and n.nspname <> 'pg_toast' order by 1"
+# Functions of information_schema, in pg_proc's columns; their bodies are left out, so the source is the name. 13000 is our number of the schema.
+dump information_schema_functions "select oid, proname, prolang, procost, prorows, provariadic, prokind, prosecdef, proleakproof, proisstrict, proretset,
+  provolatile, proparallel, pronargs, pronargdefaults, prorettype, proargtypes, proallargtypes, proargmodes, proargnames, null, proname, 13000
+  from pg_proc where pronamespace = 'information_schema'::regnamespace order by oid"

@@ -39,6 +39,8 @@ pub struct BuiltinType {
 #[derive(Debug)]
 pub struct BuiltinFunction {
     pub oid: Oid,
+    /// `pg_catalog`, or `information_schema` for the few functions that live there.
+    pub schema: Oid,
     pub name: &'static str,
     pub language: Oid,
     pub cost: f32,
@@ -192,6 +194,8 @@ pub fn fact_file(name: &str) -> &'static str {
         "pg_opclass",
         "pg_operator",
         "pg_opfamily",
+        "information_schema_functions",
+        "own_functions",
         "pg_proc",
         "pg_range",
         "pg_settings",
@@ -263,7 +267,11 @@ impl Builtins {
 
     fn read() -> Builtins {
         let types: Vec<_> = rows(include_str!("../data/pg_type.tsv")).map(read_type).collect();
-        let functions: Vec<_> = rows(include_str!("../data/pg_proc.tsv")).map(read_function).collect();
+        let mut functions: Vec<_> = rows(include_str!("../data/pg_proc.tsv")).map(read_function).collect();
+        // The same columns, then the schema; this product's own functions are written by hand.
+        functions.extend(rows(fact_file("information_schema_functions")).map(read_function));
+        functions.extend(rows(fact_file("own_functions")).map(read_function));
+        functions.sort_by_key(|function| function.oid);
         let operators: Vec<_> = rows(include_str!("../data/pg_operator.tsv")).map(read_operator).collect();
         let casts: Vec<_> = rows(include_str!("../data/pg_cast.tsv")).map(read_cast).collect();
         let aggregates: Vec<_> = rows(include_str!("../data/pg_aggregate.tsv")).map(read_aggregate).collect();
@@ -365,6 +373,7 @@ fn read_function(row: Vec<&'static str>) -> BuiltinFunction {
     let oids = |text| list(text).into_iter().map(oid).collect::<Vec<_>>();
     BuiltinFunction {
         oid: oid(row[0]),
+        schema: row.get(22).map_or(Oid::PG_CATALOG_NAMESPACE, |schema| oid(schema)),
         name: row[1],
         language: oid(row[2]),
         cost: number(row[3]),

@@ -51,7 +51,7 @@ impl Names {
                 quote_qualified(schema.as_deref(), relation.name())
             }),
             Oid::REGTYPE => self.type_name_and_schema(oid).map(|_| self.format_type_oid(oid)),
-            Oid::REGPROC => builtins().function(oid).map(function_name),
+            Oid::REGPROC => builtins().function(oid).map(|function| self.function_name(function)),
             Oid::REGPROCEDURE => builtins().function(oid).map(|function| self.function_signature(function)),
             Oid::REGOPER => builtins().operator(oid).map(operator_name),
             Oid::REGOPERATOR => builtins().operator(oid).map(|operator| self.operator_signature(operator)),
@@ -105,14 +105,14 @@ impl Names {
         }
     }
 
-    /// Functions of a possibly qualified name; none when the schema is another than pg_catalog.
+    /// Functions of a possibly qualified name.
     fn functions_named(&self, parts: &[String]) -> Result<Vec<&'static BuiltinFunction>> {
         Ok(match parts {
-            [name] => builtins().functions_named(name).collect(),
-            [schema, name] => match self.schema(schema)? {
-                Oid::PG_CATALOG_NAMESPACE => builtins().functions_named(name).collect(),
-                _ => Vec::new(),
-            },
+            [name] => builtins().functions_named(name).filter(|function| self.function_is_visible(function)).collect(),
+            [schema, name] => {
+                let schema = self.schema(schema)?;
+                builtins().functions_named(name).filter(|function| function.schema == schema).collect()
+            }
             _ => return Err(too_many_names(parts)),
         })
     }
@@ -192,10 +192,23 @@ impl Names {
         Ok((text[..open].trim(), arguments))
     }
 
+    /// A function's name, with its schema when the bare name is shared.
+    fn function_name(&self, function: &BuiltinFunction) -> String {
+        let unique = builtins().functions_named(function.name).count() == 1;
+        let bare = unique && self.function_is_visible(function);
+        quote_qualified(if bare { None } else { self.schema_name(function.schema) }.as_deref(), function.name)
+    }
+
+    /// Whether a function's schema is searched.
+    pub fn function_is_visible(&self, function: &BuiltinFunction) -> bool {
+        self.effective_path().any(|schema| schema == function.schema)
+    }
+
     /// `abs(integer)`
     pub fn function_signature(&self, function: &BuiltinFunction) -> String {
         let arguments: Vec<_> = function.argument_types.iter().map(|ty| self.format_type_oid(*ty)).collect();
-        format!("{}({})", quote_identifier(function.name), arguments.join(","))
+        let schema = if self.function_is_visible(function) { None } else { self.schema_name(function.schema) };
+        format!("{}({})", quote_qualified(schema.as_deref(), function.name), arguments.join(","))
     }
 
     fn operator_signature(&self, operator: &BuiltinOperator) -> String {
@@ -221,12 +234,6 @@ fn split_arguments(text: &str) -> Vec<&str> {
     }
     pieces.push(&text[start..]);
     pieces
-}
-
-/// A function's name, with its schema when the bare name is shared.
-fn function_name(function: &'static BuiltinFunction) -> String {
-    let unique = builtins().functions_named(function.name).count() == 1;
-    quote_qualified((!unique).then_some("pg_catalog"), function.name)
 }
 
 fn operator_name(operator: &'static BuiltinOperator) -> String {

@@ -39,6 +39,7 @@ const LAYOUTS: &[Layout] = &[
             "proargnames",
             "proargdefaults",
             "prosrc",
+            "pronamespace",
         ],
     },
     Layout {
@@ -176,8 +177,13 @@ fn read(layout: &Layout) -> Vec<Row> {
     let relation = builtins().system_relation_named("pg_catalog", layout.relation).expect("layouts are of system relations");
     let places: Vec<Option<usize>> =
         relation.columns.iter().map(|column| layout.columns.iter().position(|name| *name == column.name)).collect();
-    fact_file(layout.relation)
-        .lines()
+    let mut lines: Vec<&str> = fact_file(layout.relation).lines().collect();
+    if layout.relation == "pg_proc" {
+        lines.extend(fact_file("information_schema_functions").lines());
+        lines.extend(fact_file("own_functions").lines());
+    }
+    lines
+        .into_iter()
         .map(|line| {
             let cells: Vec<&str> = line.split('\t').collect();
             let cell = |(at, place): (usize, &Option<usize>)| match place.and_then(|place| cells.get(place)) {

@@ -8,6 +8,7 @@ use types::{Datum, Error, Oid, Record, Result, SqlState, SqlType, text_format::T
 use super::{
     SystemContext, definitions,
     definitions::{Qualify, Style},
+    information_schema,
     relation_rows::{as_index, class},
     row::{NULL, oid, optional_text, text},
 };
@@ -24,14 +25,14 @@ pub use sets::call_set;
 
 /// Arguments by position and kind; the binder has made sure of number and types, strictness of their not being NULL.
 #[derive(Clone, Copy)]
-struct Arguments<'a>(&'a [Datum]);
+pub(super) struct Arguments<'a>(pub(super) &'a [Datum]);
 
 impl<'a> Arguments<'a> {
-    fn len(self) -> usize {
+    pub(super) fn len(self) -> usize {
         self.0.len()
     }
 
-    fn oid(self, at: usize) -> Oid {
+    pub(super) fn oid(self, at: usize) -> Oid {
         match self.0.get(at) {
             Some(Datum::Oid(oid)) => *oid,
             Some(Datum::Int4(number)) => Oid(*number as u32),
@@ -40,14 +41,14 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    fn text(self, at: usize) -> &'a str {
+    pub(super) fn text(self, at: usize) -> &'a str {
         match self.0.get(at) {
             Some(Datum::Text(text)) => text,
             _ => "",
         }
     }
 
-    fn int(self, at: usize) -> i64 {
+    pub(super) fn int(self, at: usize) -> i64 {
         match self.0.get(at) {
             Some(Datum::Int2(number)) => i64::from(*number),
             Some(Datum::Int4(number)) => i64::from(*number),
@@ -56,7 +57,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    fn boolean(self, at: usize) -> bool {
+    pub(super) fn boolean(self, at: usize) -> bool {
         matches!(self.0.get(at), Some(Datum::Bool(true)))
     }
 }
@@ -70,6 +71,7 @@ pub fn call(source: &str, arguments: &[Datum], context: &SystemContext) -> Optio
         .or_else(|| server_function(source, given, context))
         .or_else(|| routines::call(source, given, context))
         .or_else(|| index_properties::call(source, given, context))
+        .or_else(|| information_schema::functions::call(source, given, context))
         .or_else(|| statistics::call(source, given, context));
     match found {
         Some(value) => Some(Ok(value)),
@@ -165,7 +167,10 @@ fn name_function(source: &str, given: Arguments, context: &SystemContext) -> Opt
             Some(_) => Datum::Bool(names.type_is_visible(given.oid(0))),
             None => NULL,
         },
-        "pg_function_is_visible" => known(builtins().function(given.oid(0)).is_some()),
+        "pg_function_is_visible" => match builtins().function(given.oid(0)) {
+            Some(function) => Datum::Bool(names.function_is_visible(function)),
+            None => NULL,
+        },
         "pg_operator_is_visible" => known(builtins().operator(given.oid(0)).is_some()),
         "pg_opclass_is_visible" => known(is_fact("pg_opclass", given.oid(0))),
         "pg_opfamily_is_visible" => known(is_fact("pg_opfamily", given.oid(0))),

@@ -1,6 +1,6 @@
 //! The views of `information_schema`: the same definitions in the words of the SQL standard.
 
-use catalog::{builtin::SystemRelation, type_names::modifiers};
+use catalog::builtin::SystemRelation;
 use types::{Datum, Error, Oid, Result, SqlType, text_format::TypeResolver};
 
 use super::{
@@ -9,9 +9,11 @@ use super::{
 };
 
 mod constraints;
+pub(super) mod functions;
 mod privileges;
 mod relations;
 mod routines;
+mod type_limits;
 mod user_types;
 
 /// A row of mostly NULLs, filled in by column name.
@@ -212,64 +214,24 @@ fn describe_type_name(row: &mut NamedRow, context: &SystemContext, ty: SqlType, 
     base
 }
 
-const MOST_OCTETS: i32 = 1 << 30;
-const OCTETS_OF_A_CHARACTER: i32 = 4;
-const HEADER: i32 = 4;
-
 fn limits(row: &mut NamedRow, context: &SystemContext, ty: SqlType) {
-    let typmod = ty.typmod;
-    match ty.oid {
-        Oid::TEXT => {
-            row.number("character_octet_length", MOST_OCTETS);
+    let limits = type_limits::TypeLimits::of(ty);
+    let numbers = [
+        ("character_maximum_length", limits.characters),
+        ("character_octet_length", limits.octets),
+        ("numeric_precision", limits.precision),
+        ("numeric_precision_radix", limits.radix),
+        ("numeric_scale", limits.scale),
+        ("datetime_precision", limits.fractional_seconds),
+    ];
+    for (column, value) in numbers {
+        if let Some(value) = value {
+            row.number(column, value);
         }
-        Oid::VARCHAR | Oid::BPCHAR if typmod < HEADER => {
-            row.number("character_octet_length", MOST_OCTETS);
-        }
-        Oid::VARCHAR | Oid::BPCHAR => {
-            let length = typmod - HEADER;
-            row.number("character_maximum_length", length);
-            row.number("character_octet_length", length.saturating_mul(OCTETS_OF_A_CHARACTER));
-        }
-        Oid::BIT | Oid::VARBIT if typmod >= 0 => {
-            row.number("character_maximum_length", typmod);
-        }
-        Oid::INT2 => integer_limits(row, 16),
-        Oid::INT4 => integer_limits(row, 32),
-        Oid::INT8 => integer_limits(row, 64),
-        Oid::FLOAT4 => {
-            row.number("numeric_precision", 24).number("numeric_precision_radix", 2);
-        }
-        Oid::FLOAT8 => {
-            row.number("numeric_precision", 53).number("numeric_precision_radix", 2);
-        }
-        Oid::NUMERIC => {
-            row.number("numeric_precision_radix", 10);
-            if typmod >= HEADER {
-                let (precision, scale) = modifiers::numeric_precision_and_scale(typmod);
-                row.number("numeric_precision", precision).number("numeric_scale", scale);
-            }
-        }
-        Oid::DATE => {
-            row.number("datetime_precision", 0);
-        }
-        Oid::TIME | Oid::TIMETZ | Oid::TIMESTAMP | Oid::TIMESTAMPTZ => {
-            row.number("datetime_precision", if typmod < 0 { 6 } else { typmod });
-        }
-        Oid::INTERVAL => {
-            let precision = typmod & 0xFFFF;
-            row.number("datetime_precision", if typmod < 0 || precision == 0xFFFF { 6 } else { precision });
-            let printed = context.names.format_type(ty);
-            let fields = printed.trim_start_matches("interval").split('(').next().unwrap_or_default().trim();
-            if !fields.is_empty() {
-                row.text("interval_type", fields.to_ascii_uppercase());
-            }
-        }
-        _ => {}
     }
-}
-
-fn integer_limits(row: &mut NamedRow, bits: i32) {
-    row.number("numeric_precision", bits).number("numeric_precision_radix", 2).number("numeric_scale", 0);
+    if let Some(fields) = type_limits::interval_fields(&context.names, ty) {
+        row.text("interval_type", fields);
+    }
 }
 
 /// A collation other than the database's.

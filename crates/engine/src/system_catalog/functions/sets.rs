@@ -17,6 +17,7 @@ pub fn call_set(source: &str, arguments: &[Datum], context: &SystemContext) -> O
     Some(Ok(match source {
         "pg_get_keywords" => keyword_rows(),
         "pg_options_to_table" => options(given),
+        "_pg_expandarray" => expand_array(given),
         "pg_lock_status" => collect(|sink| cluster_rows::pg_locks(context, sink)),
         "show_all_settings" => collect(|sink| cluster_rows::pg_settings(context, sink)),
         "pg_prepared_statement" => collect(|sink| cluster_rows::pg_prepared_statements(context, sink)),
@@ -62,4 +63,10 @@ fn options(given: Arguments) -> Vec<Vec<Datum>> {
         _ => None,
     };
     array.elements.iter().filter_map(split).collect()
+}
+
+/// Elements with their numbers, counted from one.
+fn expand_array(given: Arguments) -> Vec<Vec<Datum>> {
+    let Some(Datum::Array(array)) = given.0.first() else { return Vec::new() };
+    array.elements.iter().zip(1..).map(|(element, number)| vec![element.clone(), Datum::Int4(number)]).collect()
 }

@@ -9,7 +9,7 @@ use catalog::{
 };
 use types::{Oid, SqlType};
 
-use super::{NamedRow, View, describe_collation, describe_type, integer_limits};
+use super::{NamedRow, View, describe_collation, describe_type, limits};
 use crate::system_catalog::{
     definitions::{self, Style},
     row::text,
@@ -192,14 +192,7 @@ pub(super) fn sequences(view: &mut View) {
         let mut row = view.row();
         row.object("sequence", view.context, &view.schema_name(relation.schema), &relation.name);
         row.text("data_type", view.context.names.format_type_oid(sequence.ty.oid));
-        integer_limits(
-            &mut row,
-            match sequence.ty.oid {
-                Oid::INT2 => 16,
-                Oid::INT4 => 32,
-                _ => 64,
-            },
-        );
+        limits(&mut row, view.context, sequence.ty);
         row.text("start_value", sequence.start.to_string()).text("minimum_value", sequence.minimum.to_string());
         row.text("maximum_value", sequence.maximum.to_string()).text("increment", sequence.increment.to_string());
         row.yes_or_no("cycle_option", sequence.cycle);
