@@ -61,6 +61,8 @@ pub struct Transaction {
     view: Option<DatabaseState>,
     /// The number of the last view.
     view_seq: CommitSeq,
+    /// How many locks were held when it was taken.
+    locks_at_view: usize,
     /// Row changes, a layer for each savepoint after which something was written; later layers go on top.
     layers: Vec<ChangeSet>,
     /// Tables as this transaction sees them where that differs from the view; made when first read after a change.
@@ -87,6 +89,7 @@ impl Transaction {
             catalog,
             view: None,
             view_seq: CommitSeq::default(),
+            locks_at_view: 0,
             layers: Vec::new(),
             private: PrivateTables::default(),
             schema: None,
@@ -135,10 +138,11 @@ impl Transaction {
     ///
     /// Errors: those of merging others' changes of definitions with this transaction's.
     pub fn begin_statement(&mut self) -> Result<()> {
-        self.locks.settle();
+        let locks = self.locks.mark();
         if self.view.is_some() && !self.options.isolation.refreshes() {
             return Ok(());
         }
+        self.locks_at_view = locks;
         // The old view goes first, so that its end does not fall into the lock.
         self.view = None;
         if self.options.isolation == IsolationLevel::Serializable {

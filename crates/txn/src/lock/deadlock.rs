@@ -51,19 +51,19 @@ impl LockTable {
         let mut visited: HashSet<i32> = HashSet::new();
         // Each entry: an edge, and the place in `edges` of the edge that led to its waiter.
         let mut edges: Vec<(Edge, Option<usize>)> = Vec::new();
-        self.add_edges(start, None, &mut edges);
+        self.add_edges(start, None, start, &mut edges);
         let mut next = 0;
         while next < edges.len() {
             let edge = &edges[next].0;
             if edge.blocker.pid == start.owner.pid {
                 return Some(path_to(&edges, next));
             }
-            if visited.insert(edge.blocker.pid) {
-                // Who is ahead in a queue waits for nothing that the search of that queue has not met, see `add_edges`.
-                let blocked = if edge.ahead.is_some() { None } else { self.waiting_of(edge.blocker.pid) };
-                if let Some(waiter) = blocked {
-                    self.add_edges(&waiter, Some(next), &mut edges);
-                }
+            // Who is ahead in a queue waits for nothing that the search of that queue has not met, see `add_edges`.
+            if edge.ahead.is_none()
+                && visited.insert(edge.blocker.pid)
+                && let Some(waiter) = self.waiting_of(edge.blocker.pid)
+            {
+                self.add_edges(&waiter, Some(next), start, &mut edges);
             }
             next += 1;
         }
@@ -71,7 +71,7 @@ impl LockTable {
     }
 
     /// All edges out of a request, and those out of the requests ahead that it waits for, transitively, in one pass over the queue.
-    fn add_edges(&self, waiter: &Arc<Waiter>, from: Option<usize>, edges: &mut Vec<(Edge, Option<usize>)>) {
+    fn add_edges(&self, waiter: &Arc<Waiter>, from: Option<usize>, start: &Arc<Waiter>, edges: &mut Vec<(Edge, Option<usize>)>) {
         self.inspect(waiter.tag, |lock| {
             let queue: Vec<&Arc<Waiter>> = lock.queue().collect();
             let Some(place) = queue.iter().position(|other| Arc::ptr_eq(other, waiter)) else { return };
@@ -85,9 +85,13 @@ impl LockTable {
                 let blocked = reached.iter().find(|(other, _)| other.mode.conflicts_with(ahead.mode)).copied();
                 let Some((behind, led)) = blocked else { continue };
                 edges.push((Edge { waiter: Arc::clone(behind), blocker: ahead.owner, ahead: Some(Arc::clone(ahead)) }, led));
-                // Requests of one mode wait for the same holders: one of each mode stands for all.
+                let led_ahead = Some(edges.len() - 1);
+                if lock.blocking_holders(ahead).any(|holder| holder.owner == start.owner) {
+                    edges.push((Edge { waiter: Arc::clone(ahead), blocker: start.owner, ahead: None }, led_ahead));
+                }
+                // Requests of one mode wait for the same holders, themselves apart: one of each mode stands for all.
                 if !modes_reached.contains(ahead.mode) {
-                    reached.push((ahead, Some(edges.len() - 1)));
+                    reached.push((ahead, led_ahead));
                     modes_reached.insert(ahead.mode);
                 }
             }

@@ -59,6 +59,11 @@ impl HeldLocks {
         self.held.len()
     }
 
+    /// Whether a lock that is held was won after the mark.
+    pub(crate) fn was_won_after(&self, mark: usize, tag: Tag) -> bool {
+        self.held.get(mark..).is_some_and(|later| later.iter().any(|held| held.0 == tag))
+    }
+
     /// Releases what was won after the mark, the newest first.
     pub(crate) fn release_to(&mut self, mark: usize) {
         self.settle();

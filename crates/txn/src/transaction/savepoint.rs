@@ -50,6 +50,7 @@ impl Transaction {
         self.catalog = std::sync::Arc::clone(&saved.catalog);
         self.shared_rows.truncate(saved.shared_rows);
         self.locks.release_to(saved.locks);
+        self.locks_at_view = self.locks_at_view.min(saved.locks);
     }
 
     /// Forgets the savepoint and those after it; their changes stay.

@@ -55,9 +55,12 @@ impl Transaction {
         let shared_before = self.shared_rows.len();
         for (tag, mode) in &writes.locks {
             let tag = Tag::from(tag);
-            self.win(tag, *mode)?;
+            let asked = self.win(tag, *mode)?;
             if let Some((table, row)) = tag.as_row() {
-                self.check_current(table, row, None, *mode)?;
+                // A row that was locked when the view was taken is as the view has it.
+                if asked == Asked::New || self.locks.was_won_after(self.locks_at_view, tag) {
+                    self.check_current(table, row, None, *mode)?;
+                }
                 if matches!(mode, LockMode::KeyShare | LockMode::Share) {
                     self.shared_rows.push((table, row));
                 }
