@@ -8,6 +8,8 @@ pub mod explain;
 pub mod logical;
 pub mod physical;
 mod physical_visit;
+pub mod print_expression;
 pub mod statement;
 
+pub use print_expression::print_expression;
 pub use statement::{Bound, OutputColumn, Query, Subplan};
