@@ -1,0 +1,304 @@
+//! INSERT.
+
+use std::sync::Arc;
+
+use catalog::Relation;
+use expr::Expr;
+use pg_query::protobuf::{InsertStmt, Node, OverridingKind, SelectStmt, node::Node as Ast};
+use plan::logical::{Insert, LogicalPlan};
+use types::{Error, Result, SqlState, SqlType};
+
+use crate::{
+    ExpressionKind, ast,
+    range_table::{EntryColumn, EntrySource, RangeEntry},
+    select,
+    state::{Binder, Typed},
+    subquery::BoundQuery,
+    table_expression::Modification,
+};
+
+/// A column of the target list: its attribute, the part of it that is assigned, and where it is written.
+#[derive(Debug)]
+pub(crate) struct InsertColumn<'n> {
+    at: usize,
+    steps: &'n [Node],
+    location: i32,
+}
+
+impl Binder<'_> {
+    pub(crate) fn bind_insert(&mut self, insert: &InsertStmt) -> Result<BoundQuery> {
+        if let Some(with) = &insert.with_clause {
+            self.bind_with(with)?;
+        }
+        let range = ast::required(&insert.relation)?;
+        let relation = self.find_target_table(range, Modification::Insert)?;
+        let listed = !insert.cols.is_empty();
+        let mut columns = self.insert_columns(insert, &relation)?;
+        let (source, given) = match ast::present(&insert.select_stmt) {
+            None => (select::unit(), Vec::new()),
+            Some(node) => {
+                let Ast::SelectStmt(select) = ast::content(node)? else { return Err(Error::internal("INSERT reads a SELECT")) };
+                self.bind_insert_source(node, select, insert.r#override(), &relation, &mut columns, listed)?
+            }
+        };
+        let values = self.insert_values(&relation, &columns, given, insert)?;
+        let row = self.bind_new_row(&relation)?;
+        let alias: Arc<str> =
+            range.alias.as_ref().map_or_else(|| relation.name.clone(), |alias| Arc::from(alias.aliasname.as_str()));
+        let on_conflict = match &insert.on_conflict_clause {
+            Some(clause) => Some(self.bind_on_conflict(clause, &relation, &alias, range.alias.is_some())?),
+            None => None,
+        };
+        let entry_columns = relation
+            .live_attributes()
+            .map(|(at, attribute)| EntryColumn {
+                name: attribute.name.clone(),
+                expr: Expr::Column { id: row.columns[at].id, ty: row.columns[at].ty },
+                origin: Some((relation.oid, at as i16 + 1)),
+            })
+            .collect();
+        let mut entry = RangeEntry::new(EntrySource::Names, alias, entry_columns);
+        entry.has_alias = range.alias.is_some();
+        entry.relation = Some((relation.schema, relation.oid));
+        entry.row_type = relation.row_type;
+        let entry = self.add_entry(entry);
+        self.level_mut().namespace.clear();
+        self.level_mut().show(entry);
+        let (returning, bound) = self.bind_returning(&insert.returning_clause)?;
+        Ok(bound.over(LogicalPlan::Insert(Insert { relation, source: Box::new(source), values, row, on_conflict, returning })))
+    }
+
+    /// The target columns: those listed, else all.
+    fn insert_columns<'n>(&self, insert: &'n InsertStmt, relation: &Relation) -> Result<Vec<InsertColumn<'n>>> {
+        if insert.cols.is_empty() {
+            return Ok(relation.live_attributes().map(|(at, _)| InsertColumn { at, steps: &[], location: -1 }).collect());
+        }
+        let mut columns: Vec<InsertColumn<'n>> = Vec::with_capacity(insert.cols.len());
+        for node in &insert.cols {
+            let Ast::ResTarget(target) = ast::content(node)? else { return Err(Error::internal("a column list holds columns")) };
+            let at = self.target_attribute(relation, &target.name, target.location)?;
+            let whole_before =
+                columns.iter().any(|column| column.at == at && (column.steps.is_empty() || target.indirection.is_empty()));
+            if whole_before {
+                let message = format!("column \"{}\" specified more than once", target.name);
+                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(ast::position(target.location)));
+            }
+            columns.push(InsertColumn { at, steps: &target.indirection, location: target.location });
+        }
+        Ok(columns)
+    }
+
+    /// The rows to insert: a plan, and one expression a target column over what the plan gives (None: DEFAULT).
+    #[expect(clippy::type_complexity, reason = "a plan and its columns' values, taken apart at once")]
+    fn bind_insert_source<'n>(
+        &mut self,
+        node: &Node,
+        select: &'n SelectStmt,
+        overriding: OverridingKind,
+        relation: &Arc<Relation>,
+        columns: &mut Vec<InsertColumn<'n>>,
+        listed: bool,
+    ) -> Result<(LogicalPlan, Vec<Option<Typed>>)> {
+        let general = select.values_lists.is_empty()
+            || !select.sort_clause.is_empty()
+            || select.limit_count.is_some()
+            || select.limit_offset.is_some()
+            || !select.locking_clause.is_empty()
+            || select.with_clause.is_some();
+        if general {
+            let bound = self.bind_nested_with(node, false)?;
+            let depth_columns = bound.ids();
+            self.adopt(depth_columns);
+            let is_row = matches!(&bound.plan, LogicalPlan::Project { columns, .. } if columns.len() == 1 && matches!(columns[0].expression, Expr::Row { .. }));
+            let firsts: Vec<i32> = bound.locations.clone();
+            self.check_insert_width(columns, firsts.len(), |at| firsts.get(at).copied().unwrap_or(-1), listed, is_row)?;
+            return self.insert_from_query(bound, relation, columns);
+        }
+        if let [only] = &select.values_lists[..] {
+            let row = self.bind_insert_row(ast::list_items(only), ExpressionKind::ValuesSingle)?;
+            let is_row = matches!(row.first(), Some(Some(Typed { expr: Expr::Row { .. }, .. })));
+            self.check_insert_row(columns, &row, ast::list_items(only), listed, is_row)?;
+            let sets = std::mem::take(&mut self.level_mut().sets);
+            let plan = self.expand_sets(select::unit(), sets);
+            return Ok((plan, row));
+        }
+        self.bind_insert_rows(&select.values_lists, overriding, relation, columns, listed)
+    }
+
+    /// INSERT ... SELECT: literals of the target list take the columns' types at once.
+    #[expect(clippy::type_complexity, reason = "as its caller returns them")]
+    fn insert_from_query(
+        &mut self,
+        mut bound: BoundQuery,
+        relation: &Arc<Relation>,
+        columns: &[InsertColumn<'_>],
+    ) -> Result<(LogicalPlan, Vec<Option<Typed>>)> {
+        let mut values = Vec::with_capacity(bound.output.len());
+        for at in 0..bound.output.len() {
+            let literal = bound.output[at].ty.oid == types::Oid::UNKNOWN;
+            let column = &columns[at];
+            if literal && column.steps.is_empty() {
+                let target = column.at;
+                self.convert_output(&mut bound, at, |binder, typed| binder.assign(typed, relation, target))?;
+            }
+            let column = &bound.output[at];
+            let location = bound.locations.get(at).copied().unwrap_or(-1);
+            values.push(Some(Typed::new(Expr::Column { id: column.id, ty: column.ty }, location)));
+        }
+        Ok((bound.plan, values))
+    }
+
+    /// A VALUES row with DEFAULT as None.
+    fn bind_insert_row(&mut self, nodes: &[Node], kind: ExpressionKind) -> Result<Vec<Option<Typed>>> {
+        let before = std::mem::replace(&mut self.level_mut().kind, kind);
+        let mut row = Vec::with_capacity(nodes.len());
+        let mut bind = || -> Result<()> {
+            for node in nodes {
+                match (&node.node, self.expand_star(node)?) {
+                    (Some(Ast::SetToDefault(_)), _) => row.push(None),
+                    (_, Some(columns)) => row.extend(columns.into_iter().map(|(_, typed)| Some(typed))),
+                    (_, None) => row.push(Some(self.bind_expr(node)?)),
+                }
+            }
+            Ok(())
+        };
+        let result = bind();
+        self.level_mut().kind = before;
+        result.map(|()| row)
+    }
+
+    /// Several rows: a Values plan whose columns have the target columns' types.
+    #[expect(clippy::type_complexity, reason = "as its caller returns them")]
+    fn bind_insert_rows(
+        &mut self,
+        lists: &[Node],
+        overriding: OverridingKind,
+        relation: &Arc<Relation>,
+        columns: &mut Vec<InsertColumn<'_>>,
+        listed: bool,
+    ) -> Result<(LogicalPlan, Vec<Option<Typed>>)> {
+        let mut rows: Vec<Vec<Expr>> = Vec::with_capacity(lists.len());
+        let mut width = None;
+        let mut part_types: Vec<Option<SqlType>> = Vec::new();
+        for list in lists {
+            let nodes = ast::list_items(list);
+            let row = self.bind_insert_row(nodes, ExpressionKind::Values)?;
+            if *width.get_or_insert(row.len()) != row.len() {
+                let at = nodes.first().map_or(-1, ast::location);
+                return Err(Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length").at(ast::position(at)));
+            }
+            if rows.is_empty() {
+                let is_row = matches!(row.first(), Some(Some(Typed { expr: Expr::Row { .. }, .. })));
+                self.check_insert_row(columns, &row, nodes, listed, is_row)?;
+                part_types = vec![None; row.len()];
+            }
+            let mut converted = Vec::with_capacity(row.len());
+            for (at, (value, column)) in row.into_iter().zip(columns.iter()).enumerate() {
+                let user_value =
+                    overriding == OverridingKind::OverridingUserValue && relation.attributes[column.at].identity.is_some();
+                converted.push(match value {
+                    Some(value) if column.steps.is_empty() && !user_value => {
+                        self.refuse_generated(relation, column.at, false, overriding == OverridingKind::OverridingSystemValue)?;
+                        self.assign(value, relation, column.at)?
+                    }
+                    // Parts of columns are assigned above the rows.
+                    Some(value) if !user_value => {
+                        let value = self.unknown_to_text(value)?;
+                        part_types[at] = Some(value.ty());
+                        value.expr
+                    }
+                    _ => self.column_default(relation, column.at)?,
+                });
+            }
+            rows.push(converted);
+        }
+        let types: Vec<SqlType> =
+            columns.iter().zip(&part_types).map(|(column, part)| part.unwrap_or(relation.attributes[column.at].ty)).collect();
+        let given: Vec<_> = types.iter().map(|ty| self.new_given(*ty)).collect();
+        let values = given.iter().map(|given| Some(Typed::new(Expr::Column { id: given.id, ty: given.ty }, -1))).collect();
+        Ok((LogicalPlan::Values { rows, columns: given }, values))
+    }
+
+    fn check_insert_row(
+        &self,
+        columns: &mut Vec<InsertColumn<'_>>,
+        row: &[Option<Typed>],
+        nodes: &[Node],
+        listed: bool,
+        is_row: bool,
+    ) -> Result<()> {
+        let place = |at: usize| match row.get(at) {
+            Some(Some(typed)) => typed.location,
+            _ => nodes.get(at).map_or(-1, ast::location),
+        };
+        self.check_insert_width(columns, row.len(), place, listed, is_row)
+    }
+
+    /// 42601 unless there is a value for every listed column and no more.
+    fn check_insert_width(
+        &self,
+        columns: &mut Vec<InsertColumn<'_>>,
+        width: usize,
+        place: impl Fn(usize) -> i32,
+        listed: bool,
+        is_row: bool,
+    ) -> Result<()> {
+        if width > columns.len() {
+            let message = "INSERT has more expressions than target columns";
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(ast::position(place(columns.len()))));
+        }
+        if listed && width < columns.len() {
+            let message = "INSERT has more target columns than expressions";
+            let error = Error::new(SqlState::SYNTAX_ERROR, message).at(ast::position(columns[width].location));
+            return Err(if is_row && width == 1 {
+                error.hint(
+                    "The insertion source is a row expression containing the same number of columns expected by the INSERT. Did you \
+                     accidentally use extra parentheses?",
+                )
+            } else {
+                error
+            });
+        }
+        columns.truncate(width);
+        Ok(())
+    }
+
+    /// One expression an attribute.
+    fn insert_values(
+        &mut self,
+        relation: &Arc<Relation>,
+        columns: &[InsertColumn<'_>],
+        given: Vec<Option<Typed>>,
+        insert: &InsertStmt,
+    ) -> Result<Vec<Expr>> {
+        let overriding = insert.r#override();
+        let from_rows = matches!(insert.select_stmt.as_deref().and_then(|node| node.node.as_ref()),
+            Some(Ast::SelectStmt(select)) if select.values_lists.len() > 1);
+        let mut values: Vec<Option<Expr>> = vec![None; relation.attributes.len()];
+        for (column, value) in columns.iter().zip(given) {
+            let Some(value) = value else { continue };
+            let at = column.at;
+            if overriding == OverridingKind::OverridingUserValue && relation.attributes[at].identity.is_some() {
+                continue;
+            }
+            if !from_rows {
+                self.refuse_generated(relation, at, false, overriding == OverridingKind::OverridingSystemValue)?;
+            }
+            values[at] = Some(if column.steps.is_empty() {
+                self.assign(value, relation, at)?
+            } else {
+                let attribute = &relation.attributes[at];
+                let base = values[at].take().unwrap_or_else(|| Expr::null(attribute.ty));
+                self.assign_part(base, attribute.ty, column.steps, value, &attribute.name, column.location)?
+            });
+        }
+        values
+            .into_iter()
+            .enumerate()
+            .map(|(at, value)| match value {
+                Some(value) => Ok(value),
+                None => self.column_default(relation, at),
+            })
+            .collect()
+    }
+}

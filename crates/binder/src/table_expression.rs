@@ -1,0 +1,273 @@
+//! The target table of INSERT, UPDATE and DELETE, assignments to its columns, and RETURNING.
+
+use std::sync::Arc;
+
+use catalog::{IdentityKind, Relation, RelationKind, type_names::NamedRelation};
+use expr::{Expr, expression::Subscript};
+use pg_query::protobuf::{AIndices, Node, RangeVar, ReturningClause, node::Node as Ast};
+use plan::{
+    OutputColumn,
+    logical::{Computed, Given},
+};
+use types::{Error, Result, SqlState, SqlType, text_format::TypeResolver};
+
+use crate::{
+    ExpressionKind, ast,
+    coercion::Context,
+    state::{Binder, Typed},
+    subquery::BoundQuery,
+    type_facts,
+};
+
+/// What a statement does to its target, for the errors about views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Modification {
+    Insert,
+    Update,
+    Delete,
+}
+
+impl Modification {
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Modification::Insert => ("insert into", "inserting into", "INSERT"),
+            Modification::Update => ("update", "updating", "UPDATE"),
+            Modification::Delete => ("delete from", "deleting from", "DELETE"),
+        }
+    }
+}
+
+impl Binder<'_> {
+    /// The table that a statement writes.
+    pub(crate) fn find_target_table(&mut self, range: &RangeVar, modification: Modification) -> Result<Arc<Relation>> {
+        let position = ast::position(range.location);
+        if range.schemaname.is_empty() && self.find_with(&range.relname).is_some() {
+            let message = format!("relation \"{}\" cannot be the target of a modifying statement", range.relname);
+            if self.names.relation_by_name(None, &range.relname).is_none() {
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(position));
+            }
+        }
+        let relation = match self.find_relation(range) {
+            Ok(NamedRelation::User(relation)) => relation,
+            Ok(NamedRelation::System(relation)) => {
+                let message = format!("permission denied: \"{}\" is a system catalog", relation.name);
+                return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+            }
+            Err(error) => return Err(self.sequence_target(range).unwrap_or(error)),
+        };
+        match &relation.kind {
+            RelationKind::Table { .. } => Ok(relation),
+            RelationKind::View { .. } => Err(self.view_refusal(&relation, modification)),
+            _ => {
+                let message = format!("cannot change {} \"{}\"", relation.kind_name(), relation.name);
+                Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message))
+            }
+        }
+    }
+
+    fn sequence_target(&self, range: &RangeVar) -> Option<Error> {
+        let schema = (!range.schemaname.is_empty()).then_some(range.schemaname.as_str());
+        match self.names.relation_by_name(schema, &range.relname)? {
+            NamedRelation::User(relation) if matches!(relation.kind, RelationKind::Sequence(_)) => {
+                Some(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot change sequence \"{}\"", relation.name)))
+            }
+            _ => None,
+        }
+    }
+
+    /// 55000 for a view that cannot be written through.
+    fn view_refusal(&self, relation: &Relation, modification: Modification) -> Error {
+        let (verb, gerund, command) = modification.words();
+        Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("cannot {verb} view \"{}\"", relation.name))
+            .detail("Views that do not select from a single table or view are not automatically updatable.")
+            .hint(format!(
+                "To enable {gerund} the view, provide an INSTEAD OF {command} trigger or an unconditional ON {command} DO INSTEAD rule."
+            ))
+    }
+
+    /// The attribute that a column list or SET names.
+    pub(crate) fn target_attribute(&self, relation: &Relation, name: &str, location: i32) -> Result<usize> {
+        if let Some((at, _)) = relation.attribute(name) {
+            return Ok(at);
+        }
+        if matches!(name, "ctid" | "xmin" | "xmax" | "cmin" | "cmax" | "tableoid") {
+            let message = format!("cannot assign to system column \"{name}\"");
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(ast::position(location)));
+        }
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", relation.name);
+        Err(Error::new(SqlState::UNDEFINED_COLUMN, message).at(ast::position(location)))
+    }
+
+    /// A value for a column, converted by assignment (transformAssignedExpr).
+    pub(crate) fn assign(&mut self, typed: Typed, relation: &Relation, at: usize) -> Result<Expr> {
+        let attribute = &relation.attributes[at];
+        let (source, position) = (typed.ty(), typed.position());
+        if source.oid == attribute.ty.oid && source.typmod == attribute.ty.typmod {
+            return Ok(typed.expr);
+        }
+        self.coerce_to(typed, attribute.ty, Context::Assignment)?.ok_or_else(|| {
+            Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!(
+                    "column \"{}\" is of type {} but expression is of type {}",
+                    attribute.name,
+                    self.names.format_type_oid(attribute.ty.oid),
+                    self.names.format_type_oid(source.oid)
+                ),
+            )
+            .hint("You will need to rewrite or cast the expression.")
+            .at(position)
+        })
+    }
+
+    /// A value for a part of a column: `column[1] = value`, `column.field = value`; `base` is the column's value so far.
+    pub(crate) fn assign_part(
+        &mut self,
+        base: Expr,
+        ty: SqlType,
+        steps: &[Node],
+        value: Typed,
+        name: &str,
+        location: i32,
+    ) -> Result<Expr> {
+        let names = self.names.clone();
+        let position = ast::position(location);
+        let Some(first) = steps.first() else {
+            let (source, at) = (value.ty().oid, value.position());
+            return self.coerce_to(value, ty, Context::Assignment)?.ok_or_else(|| {
+                let message = format!(
+                    "subfield \"{name}\" is of type {} but expression is of type {}",
+                    names.format_type_oid(ty.oid),
+                    names.format_type_oid(source)
+                );
+                Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(at)
+            });
+        };
+        match ast::content(first)? {
+            Ast::String(field) => {
+                let Some((fields, types)) = names.composite_fields(type_facts::base(&names, ty.oid)) else {
+                    let message = format!(
+                        "cannot assign to field \"{}\" of column \"{name}\" because its type {} is not a composite type",
+                        field.sval,
+                        names.format_type_oid(ty.oid)
+                    );
+                    return Err(Error::new(SqlState::DATATYPE_MISMATCH, message).at(position));
+                };
+                let Some(at) = fields.iter().position(|known| **known == *field.sval) else {
+                    let message = format!(
+                        "cannot assign to field \"{}\" of column \"{name}\" because there is no such column in data type {}",
+                        field.sval,
+                        names.format_type_oid(ty.oid)
+                    );
+                    return Err(Error::new(SqlState::UNDEFINED_COLUMN, message).at(position));
+                };
+                let inner = Expr::Field { operand: Box::new(base.clone()), field: at, ty: types[at] };
+                let value = self.assign_part(inner, types[at], &steps[1..], value, &field.sval, location)?;
+                Ok(Expr::FieldAssign { operand: Box::new(base), field: at, value: Box::new(value), ty })
+            }
+            Ast::AIndices(_) => {
+                let indices: Vec<&AIndices> = steps
+                    .iter()
+                    .map_while(|step| match &step.node {
+                        Some(Ast::AIndices(indices)) => Some(&**indices),
+                        _ => None,
+                    })
+                    .collect();
+                let (subscripts, element) = self.bind_subscripts(ty, &indices, position)?;
+                let rest = &steps[indices.len()..];
+                let value = if rest.is_empty() {
+                    self.assign_element(value, element, name, &subscripts)?
+                } else {
+                    let inner = Expr::Subscript { operand: Box::new(base.clone()), subscripts: subscripts.clone(), ty: element };
+                    self.assign_part(inner, element, rest, value, name, location)?
+                };
+                Ok(Expr::SubscriptAssign { operand: Box::new(base), subscripts, value: Box::new(value), ty })
+            }
+            _ => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "row expansion via \"*\" is not supported here").at(position)),
+        }
+    }
+
+    fn assign_element(&mut self, value: Typed, element: SqlType, name: &str, _subscripts: &[Subscript]) -> Result<Expr> {
+        let (source, at) = (value.ty().oid, value.position());
+        self.coerce_to(value, element, Context::Assignment)?.ok_or_else(|| {
+            let message = format!(
+                "subscripted assignment to \"{name}\" requires type {} but expression is of type {}",
+                self.names.format_type_oid(element.oid),
+                self.names.format_type_oid(source)
+            );
+            Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(at)
+        })
+    }
+
+    /// 428C9 for an explicit value of a generated column; `is_default` says that DEFAULT was written.
+    pub(crate) fn refuse_generated(&self, relation: &Relation, at: usize, updating: bool, overriding_system: bool) -> Result<()> {
+        let attribute = &relation.attributes[at];
+        let name = &attribute.name;
+        let message = match updating {
+            true => format!("column \"{name}\" can only be updated to DEFAULT"),
+            false => format!("cannot insert a non-DEFAULT value into column \"{name}\""),
+        };
+        if attribute.identity == Some(IdentityKind::Always) && !overriding_system {
+            let error = Error::new(SqlState::GENERATED_ALWAYS, message)
+                .detail(format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS."));
+            return Err(if updating { error } else { error.hint("Use OVERRIDING SYSTEM VALUE to override.") });
+        }
+        if attribute.generated.is_some() {
+            return Err(
+                Error::new(SqlState::GENERATED_ALWAYS, message).detail(format!("Column \"{name}\" is a generated column."))
+            );
+        }
+        Ok(())
+    }
+
+    /// RETURNING: computed columns and the statement's output.
+    pub(crate) fn bind_returning(&mut self, clause: &Option<ReturningClause>) -> Result<(Option<Vec<Computed>>, BoundOutput)> {
+        let Some(clause) = clause else { return Ok((None, BoundOutput::default())) };
+        if !clause.options.is_empty() {
+            return Err(Error::unsupported("RETURNING WITH (OLD/NEW)"));
+        }
+        let targets = self.bind_targets(&clause.exprs, ExpressionKind::Returning)?;
+        let mut columns: Vec<Computed> = Vec::with_capacity(targets.len());
+        let mut bound = BoundOutput::default();
+        for target in targets {
+            let typed = self.unknown_to_text(Typed::new(target.expr, target.location))?;
+            let id = match typed.expr {
+                Expr::Column { id, .. } if !columns.iter().any(|column| column.id == id) => id,
+                _ => self.new_column(),
+            };
+            let origin = self.returning_origin(&typed.expr);
+            bound.output.push(OutputColumn { id, name: target.name, ty: typed.ty(), origin });
+            bound.locations.push(target.location);
+            columns.push(Computed { id, expression: typed.expr });
+        }
+        Ok((Some(columns), bound))
+    }
+
+    fn returning_origin(&self, expr: &Expr) -> Option<(types::Oid, i16)> {
+        let Expr::Column { id, .. } = expr else { return None };
+        let matches =
+            |column: &&crate::range_table::EntryColumn| matches!(column.expr, Expr::Column { id: known, .. } if known == *id);
+        self.level().entries.iter().find_map(|entry| entry.columns.iter().find(matches).and_then(|column| column.origin))
+    }
+
+    /// Makes an entry offer the row as written instead of the row as read.
+    pub(crate) fn offer_new_row(&mut self, entry: usize, relation: &Relation, columns: &[Given]) {
+        let live: Vec<Given> = relation.live_attributes().map(|(at, _)| columns[at]).collect();
+        for (column, given) in self.level_mut().entries[entry].columns.iter_mut().zip(live) {
+            column.expr = Expr::Column { id: given.id, ty: given.ty };
+        }
+    }
+}
+
+/// What a data-modifying statement returns.
+#[derive(Debug, Default)]
+pub(crate) struct BoundOutput {
+    pub(crate) output: Vec<OutputColumn>,
+    pub(crate) locations: Vec<i32>,
+}
+
+impl BoundOutput {
+    pub(crate) fn over(self, plan: plan::logical::LogicalPlan) -> BoundQuery {
+        BoundQuery { plan, output: self.output, locations: self.locations }
+    }
+}

@@ -1,0 +1,64 @@
+//! Views in FROM: their stored query, bound under an empty search path as if it were a subquery.
+
+use std::sync::Arc;
+
+use catalog::{Relation, type_names::Names};
+use pg_query::protobuf::{Alias, node::Node as Ast};
+use types::{Error, Result, SqlState};
+
+use crate::{ast, parse, state::Binder, subquery::BoundQuery};
+
+impl Binder<'_> {
+    pub(crate) fn add_view(&mut self, relation: &Arc<Relation>, query: &str, alias: &Option<Alias>) -> Result<usize> {
+        let mut bound = self.bind_view_query(relation, query)?;
+        // The view's own column names stand, whatever its query calls them.
+        for (column, (_, attribute)) in bound.output.iter_mut().zip(relation.live_attributes()) {
+            column.name = attribute.name.clone();
+        }
+        for (at, column) in bound.output.iter_mut().enumerate() {
+            column.origin = Some((relation.oid, at as i16 + 1));
+        }
+        let entry = self.add_query(bound, alias, &relation.name)?;
+        let range = &mut self.level_mut().entries[entry];
+        range.relation = Some((relation.schema, relation.oid));
+        range.row_type = relation.row_type;
+        Ok(entry)
+    }
+
+    fn bind_view_query(&mut self, relation: &Arc<Relation>, query: &str) -> Result<BoundQuery> {
+        if self.views.contains(&relation.oid) {
+            let message = format!("infinite recursion detected in rules for relation \"{}\"", relation.name);
+            return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
+        }
+        let statement = parse::parse(query)?.into_iter().next().ok_or_else(|| Error::internal("a view has a query"))?;
+        let Ast::SelectStmt(select) = ast::content(&statement.node)? else {
+            return Err(Error::internal("a view's query is a SELECT"));
+        };
+        self.in_definition(|binder| {
+            binder.views.push(relation.oid);
+            let bound = binder.nested_level(|binder| binder.bind_select_statement(select));
+            binder.views.pop();
+            bound
+        })
+    }
+
+    /// Runs with the names of stored definitions: an empty search path, and nothing of the statement visible.
+    pub(crate) fn in_definition<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let stored = Names { catalog: self.names.catalog.clone(), search_path: Vec::new(), cluster: self.names.cluster.clone() };
+        let names = std::mem::replace(&mut self.names, Arc::new(stored));
+        let levels = std::mem::take(&mut self.levels);
+        let mendings = self.mendings.take();
+        let base_depth = self.base_depth;
+        self.base_depth += levels.len() as u32;
+        let result = run(self);
+        self.base_depth = base_depth;
+        self.levels = levels;
+        self.mendings = mendings;
+        self.names = names;
+        // Positions inside a stored text mean nothing to the user.
+        result.map_err(|mut error| {
+            error.fields_mut().position = None;
+            error
+        })
+    }
+}
