@@ -23,6 +23,9 @@ use crate::{EvalContext, Vector};
 pub mod kernel;
 pub mod lift;
 
+#[cfg(test)]
+mod answers;
+
 pub mod array;
 pub mod bit_string;
 pub mod boolean;
@@ -39,6 +42,7 @@ pub mod json_build;
 pub mod json_record;
 pub mod like;
 pub mod math;
+pub mod number_text;
 pub mod numeric;
 pub mod quoting;
 pub mod regex;
@@ -105,6 +109,7 @@ fn subjects() -> Vec<Vec<Function>> {
         bytea::functions(),
         cast::functions(),
         datetime::functions(),
+        number_text::functions(),
         encoding::functions(),
         float::functions(),
         hash::functions(),

@@ -11,6 +11,7 @@ mod arrays;
 mod json;
 mod regexp;
 mod series;
+mod time_series;
 
 /// Rows of a set-returning function; each has one datum a result column.
 pub type Rows = Box<dyn Iterator<Item = Result<Vec<Datum>>> + Send>;
@@ -70,6 +71,9 @@ pub fn call_with_columns(
             series::integers(&call)?
         }
         "generate_series_numeric" | "generate_series_step_numeric" => series::numerics(&call)?,
+        "generate_series_timestamp" | "generate_series_timestamptz" => time_series::timestamps(&call)?,
+        "pg_timezone_names" => time_series::names(&call),
+        "pg_timezone_abbrevs" => time_series::abbreviations(&call),
         "array_unnest" => arrays::unnest(&call),
         "generate_subscripts" | "generate_subscripts_nodir" => arrays::subscripts(&call),
         "text_to_table" | "text_to_table_null" => arrays::split(&call),

@@ -20,7 +20,7 @@ mod keywords;
 mod lexer;
 mod output;
 mod posix_zone;
-mod template;
+pub(crate) mod template;
 mod to_char;
 mod truncate;
 pub mod typmod;

@@ -15,6 +15,7 @@ pub mod error;
 pub mod format_settings;
 pub mod json;
 pub mod numeric;
+pub mod numeric_format;
 pub mod oid;
 pub mod sql_type;
 pub mod text_format;

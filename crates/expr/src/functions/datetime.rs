@@ -11,8 +11,6 @@ mod conversion;
 mod fields;
 mod in_range;
 mod overlaps;
-#[cfg(test)]
-mod tests;
 
 pub fn functions() -> Vec<Function> {
     let mut functions = Vec::new();

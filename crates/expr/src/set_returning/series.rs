@@ -4,7 +4,7 @@ use types::{Datum, Error, Numeric, Result, SqlState};
 
 use super::{Call, Rows, single};
 
-fn zero_step() -> Error {
+pub(super) fn zero_step() -> Error {
     Error::new(SqlState::INVALID_PARAMETER_VALUE, "step size cannot equal zero")
 }
 

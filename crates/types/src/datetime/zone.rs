@@ -105,7 +105,13 @@ pub fn zone_abbreviations(now: TimestampTz) -> Vec<(String, i32, bool)> {
         let (seconds_east, is_daylight) = match *meaning {
             Abbreviation::Standard(offset) => (offset, false),
             Abbreviation::Daylight(offset) => (offset, true),
-            Abbreviation::Zone(zone_name) => abbreviation_at(&find_zone(zone_name)?, name, unix_seconds(now.0))?,
+            Abbreviation::Zone(zone_name) => {
+                let zone = find_zone(zone_name)?;
+                abbreviation_at(&zone, name, unix_seconds(now.0)).unwrap_or_else(|| {
+                    let info = zone_info_at(&zone, now.0);
+                    (info.seconds_east, info.is_daylight)
+                })
+            }
         };
         Some((name.to_ascii_uppercase(), seconds_east, is_daylight))
     };

@@ -1,6 +1,6 @@
-//! Date and time functions against what PostgreSQL 15 answered for the same call.
+//! Functions against what PostgreSQL 15 answered for the same call.
 //!
-//! Each line of `answers.tsv`: DateStyle, TimeZone, function, arguments as `type:value` (`type:NULL`), and PostgreSQL's text of the
+//! Each line of a file in `answers/`: DateStyle, TimeZone, function, arguments as `type:value` (`type:NULL`), and PostgreSQL's text of the
 //! result - or SQLSTATE, message, detail and hint of its error (as "22008 message|detail|hint").
 
 use std::sync::Arc;
@@ -89,10 +89,9 @@ fn call(name: &str, arguments: &[&str], context: &EvalContext) -> Result<String>
     }
 }
 
-#[test]
-fn functions_answer_as_postgresql_does() {
+fn assert_answers(answers: &str) {
     let mut wrong = Vec::new();
-    for line in include_str!("answers.tsv").lines() {
+    for line in answers.lines() {
         let columns: Vec<&str> = line.split('\t').collect();
         let [date_style, zone, name, arguments @ .., expected] = &columns[..] else { panic!("too few columns: {line}") };
         let got = call(name, arguments, &context(date_style, zone)).unwrap_or_else(|error| {
@@ -105,4 +104,14 @@ fn functions_answer_as_postgresql_does() {
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn date_and_time_functions_answer_as_postgresql_does() {
+    assert_answers(include_str!("answers/datetime.tsv"));
+}
+
+#[test]
+fn number_templates_answer_as_postgresql_does() {
+    assert_answers(include_str!("answers/number_text.tsv"));
 }
