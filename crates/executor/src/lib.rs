@@ -42,6 +42,8 @@ mod sort_key;
 mod subplan;
 mod system_scan;
 mod table_scan;
+#[cfg(test)]
+mod tests;
 mod update;
 mod values;
 mod window;

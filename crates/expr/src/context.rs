@@ -27,6 +27,11 @@ pub struct EvalContext {
 }
 
 impl EvalContext {
+    /// A context in which nothing can be asked of a session: for immutable expressions and tests.
+    pub fn without_session() -> EvalContext {
+        crate::compile::folding::CONTEXT.clone()
+    }
+
     /// Fails when the statement has been cancelled or has run out of time; called once a batch and inside long loops.
     pub fn check_cancelled(&self) -> Result<()> {
         self.cancellation.check()

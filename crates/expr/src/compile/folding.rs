@@ -27,7 +27,7 @@ pub(crate) fn context() -> EvalContext {
 }
 
 /// A context in which only immutable functions can run: there is no session, and asking one is an error.
-static CONTEXT: LazyLock<EvalContext> = LazyLock::new(|| EvalContext {
+pub(crate) static CONTEXT: LazyLock<EvalContext> = LazyLock::new(|| EvalContext {
     parameters: Arc::new([]),
     outer: Vec::new(),
     format: Arc::new(FormatSettings::default()),
