@@ -240,7 +240,7 @@ mod tests {
         let definition = SequenceDefinition { cache: 10, ..definition(1, 1, 1, 15) };
         let counter = Counter::starting(&definition);
         let (mut one, mut two) = (SessionSequences::default(), SessionSequences::default());
-        let mut next = |session: &mut SessionSequences| session.nextval(Oid(1), "s", &definition, &counter).ok();
+        let next = |session: &mut SessionSequences| session.nextval(Oid(1), "s", &definition, &counter).ok();
         assert_eq!((next(&mut one), next(&mut two), next(&mut one)), (Some(1), Some(11), Some(2)));
         assert_eq!(counter.get(), SequenceValue { last_value: 15, is_called: true });
         assert_eq!((0..8).filter_map(|_| next(&mut one)).last(), Some(10));

@@ -34,6 +34,9 @@ pub enum ReadPredicate {
     },
 }
 
+/// A key's bytes.
+type Key = Box<[u8]>;
+
 /// All that one transaction has read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reads {
@@ -44,7 +47,7 @@ pub(crate) struct Reads {
 struct TableReads {
     whole: bool,
     rows: HashSet<RowId>,
-    keys: Vec<(IndexId, Bound<Box<[u8]>>, Bound<Box<[u8]>>)>,
+    keys: Vec<(IndexId, Bound<Key>, Bound<Key>)>,
 }
 
 /// More ranges than this of one table are taken for the whole table.

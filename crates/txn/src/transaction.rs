@@ -6,6 +6,7 @@ mod savepoint;
 mod schema_change;
 mod sequences;
 mod stage;
+mod statement_keys;
 #[cfg(test)]
 mod tests;
 mod unique;

@@ -18,6 +18,7 @@ pub(super) struct Lock {
     pub(super) tag: Tag,
     pub(super) holders: SmallVec<[Holder; 1]>,
     /// None while nobody waits, which is nearly always.
+    #[expect(clippy::box_collection, reason = "a pointer's size in each of perhaps a million locks")]
     queue: Option<Box<VecDeque<Arc<Waiter>>>>,
 }
 

@@ -13,7 +13,7 @@ use types::{Result, SqlState};
 use super::{
     IsolationLevel, Transaction,
     private::{ChangedTable, PrivateTable, PrivateTables, concurrent_change},
-    unique::is_constrained,
+    unique::{is_constrained, may_fail},
 };
 use crate::{
     CommitSeq, LockMode, LockWait,
@@ -293,7 +293,7 @@ fn check_shapes(published: &Published, changes: &ChangeSet, private: &PrivateTab
     Ok(())
 }
 
-/// Applies the changes of tables with computed index keys, whose computation could fail, to clones.
+/// Applies the changes of tables with index keys whose computation could fail to clones.
 fn apply_fallible(
     published: &Published,
     changes: &ChangeSet,
@@ -303,7 +303,7 @@ fn apply_fallible(
     let mut ready = Vec::new();
     for (&table, own) in &changes.tables {
         let Some(newest) = published.state.tables.get(&table) else { continue };
-        let is_computed = newest.data.indexes.iter().any(|(shape, _)| shape.attributes.is_none());
+        let is_computed = newest.data.indexes.iter().any(|(shape, _)| may_fail(&newest.data, shape));
         if is_computed && usable_content(published, private, table, own).is_none() {
             let mut data = newest.data.clone();
             data.apply(own, writer)?;
@@ -355,6 +355,9 @@ fn publish_rows(
 /// Publishes what the transaction's DDL made: new, replaced and dropped tables.
 fn publish_whole(published: &mut Published, private: &PrivateTables, seq: CommitSeq, garbage: &mut Garbage) -> Vec<TableId> {
     let mut reshaped = Vec::new();
+    if private.is_empty() {
+        return reshaped;
+    }
     for (&table, private) in private {
         match private {
             PrivateTable::Changed(_) => continue,

@@ -13,13 +13,14 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
-use storage::{Column, IndexId, IndexShape, InsertedRun, Row, RowChange, RowId, TableChanges, TableData, TableId};
+use hashbrown::HashSet;
+use storage::{Column, IndexShape, InsertedRun, Row, RowChange, RowId, TableChanges, TableData, TableId};
 use types::Result;
 
 use super::{
     IsolationLevel, Transaction,
     private::{ChangedTable, PrivateTable, WholeTable, concurrent_change},
+    statement_keys::StatementKeys,
     unique::{check_keys, is_constrained},
 };
 use crate::{
@@ -43,16 +44,21 @@ struct StagedTable {
 impl Transaction {
     /// Asks for the locks of the writes, checks uniqueness against the newest value, and applies them to the private view.
     pub fn stage(&mut self, writes: &StatementWrites) -> Staged {
-        match self.try_stage(writes) {
-            Ok(()) => Staged::Done,
-            Err(Halt::Wait(wait)) => Staged::Wait(wait),
-            Err(Halt::Stale) => Staged::Stale,
-            Err(Halt::Failed(error)) => Staged::Failed(error),
+        let halt = match self.try_stage(writes) {
+            Ok(()) => return Staged::Done,
+            Err(halt) => halt,
+        };
+        // Whoever waits shares nothing with the published trees meanwhile: the statement will take a fresh view.
+        self.end_statement();
+        match halt {
+            Halt::Wait(wait) => Staged::Wait(wait),
+            Halt::Stale => Staged::Stale,
+            Halt::Failed(error) => Staged::Failed(error),
         }
     }
 
     fn try_stage(&mut self, writes: &StatementWrites) -> Result<(), Halt> {
-        let shared_before = self.shared_rows.len();
+        let mut shared_rows = Vec::new();
         for (tag, mode) in &writes.locks {
             let tag = Tag::from(tag);
             let asked = self.win(tag, *mode)?;
@@ -62,18 +68,19 @@ impl Transaction {
                     self.check_current(table, row, None, *mode)?;
                 }
                 if matches!(mode, LockMode::KeyShare | LockMode::Share) {
-                    self.shared_rows.push((table, row));
+                    shared_rows.push((table, row));
                 }
             }
         }
         let mut staged = Vec::with_capacity(writes.tables.len());
         for table in &writes.tables {
             self.win(Tag::relation(table.relation), LockMode::RowExclusive)?;
-            staged.push(self.stage_table(table).inspect_err(|_| self.shared_rows.truncate(shared_before))?);
+            staged.push(self.stage_table(table)?);
         }
         for table in staged {
             self.record(table)?;
         }
+        self.shared_rows.append(&mut shared_rows);
         Ok(())
     }
 
@@ -373,71 +380,4 @@ pub(super) fn changes_key(data: &TableData, before: &Row, after: &Row) -> Result
         }
     }
     Ok(false)
-}
-
-/// Keys that change hands within one statement. Which row has which is written down only once a key turns up for the second time.
-#[derive(Default)]
-struct StatementKeys {
-    old: Vec<u8>,
-    new: Vec<u8>,
-    has_old: bool,
-    has_new: bool,
-    owners: Option<HashMap<(IndexId, Box<[u8]>), Option<RowId>>>,
-}
-
-impl StatementKeys {
-    /// The keys that a row loses and gains in one index, where they matter to uniqueness.
-    fn compute(&mut self, shape: &IndexShape, before: Option<&Row>, after: Option<&Row>) -> Result<()> {
-        let key_of = |row: Option<&Row>, key: &mut Vec<u8>| -> Result<bool> {
-            key.clear();
-            let Some(row) = row else { return Ok(false) };
-            Ok(shape.row_key(row, key)?.is_some_and(|null| is_constrained(shape, null)))
-        };
-        self.has_old = key_of(before, &mut self.old)?;
-        self.has_new = key_of(after, &mut self.new)?;
-        Ok(())
-    }
-
-    /// Writes down what the statement did so far, unless that was done before. Of a run that is being checked all rows are in `earlier`:
-    /// of those that share a key the first owns it, so that the second is found out.
-    fn remember_from(&mut self, earlier: &TableChanges, version: &TableVersion) -> Result<()> {
-        if self.owners.is_some() {
-            return Ok(());
-        }
-        let mut owners = HashMap::new();
-        for (shape, _) in version.data.indexes.iter().filter(|(shape, _)| shape.unique) {
-            let key_of = |row: &Option<Row>| row.as_ref().map_or(Ok(None), |row| shape.key_of(row));
-            for (_, change) in earlier.iter() {
-                if let Some((key, _)) = key_of(&change.before)? {
-                    owners.insert((shape.id, key.into_boxed_slice()), None);
-                }
-            }
-            for (row, change) in earlier.iter() {
-                if let Some((key, null)) = key_of(&change.after)?
-                    && is_constrained(shape, null)
-                {
-                    owners.entry((shape.id, key.into_boxed_slice())).or_insert(None).get_or_insert(row);
-                }
-            }
-        }
-        self.owners = Some(owners);
-        Ok(())
-    }
-
-    /// The keys just computed have changed hands.
-    fn moved(&mut self, index: IndexId, row: RowId) {
-        if let Some(owners) = &mut self.owners {
-            if self.has_old {
-                owners.insert((index, self.old.as_slice().into()), None);
-            }
-            if self.has_new {
-                owners.insert((index, self.new.as_slice().into()), Some(row));
-            }
-        }
-    }
-
-    /// Which row has a key after what the statement did so far, if it did anything to it: Some(None) when nobody has it any more.
-    fn owner(&self, index: IndexId, key: &[u8]) -> Option<Option<RowId>> {
-        self.owners.as_ref()?.get(&(index, Box::from(key))).copied()
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog::{Catalog, IndexKey, RelationKind};
 use storage::{IndexShape, Row, TableData};
-use types::{Datum, Error, FormatSettings, Oid, Result, SqlState, SqlType};
+use types::{Datum, Error, FormatSettings, Oid, Physical, Result, SqlState, SqlType};
 
 use super::Transaction;
 
@@ -119,10 +119,16 @@ pub(super) fn is_constrained(shape: &IndexShape, null: bool) -> bool {
     shape.unique && (!null || shape.nulls_not_distinct)
 }
 
-/// Evaluates what may fail about a row's keys in indexes that are not unique, so that applying it cannot fail later.
+/// Whether computing an index's keys may fail: expressions, and values that may have no order.
+pub(super) fn may_fail(data: &TableData, shape: &IndexShape) -> bool {
+    let physical = data.rows.attributes();
+    shape.attributes.as_ref().is_none_or(|attributes| attributes.iter().any(|&attribute| physical[attribute] == Physical::Any))
+}
+
+/// Computes the keys that may fail in indexes that are not unique, so that applying the row cannot fail later.
 pub(super) fn check_keys(data: &TableData, row: &Row) -> Result<()> {
     for (shape, _) in &data.indexes {
-        if !shape.unique && shape.attributes.is_none() {
+        if !shape.unique && may_fail(data, shape) {
             shape.key_of(row)?;
         }
     }

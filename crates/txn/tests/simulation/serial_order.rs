@@ -104,14 +104,13 @@ fn run(seed: u64, steps: usize) -> History {
     let versions = (0..KEYS).map(|key| vec![Version { writer: 0, is_there: key < KEYS / 2 }]).collect();
     let mut history = History { versions, ..History::default() };
     let mut clients: Vec<Option<Open>> = (0..rng.random_range(2..6)).map(|_| None).collect();
-    let mut next = 1;
+    let mut numbers = 1..;
     for _ in 0..steps {
         let place = rng.random_range(0..clients.len());
         let Some(mut open) = clients[place].take() else {
             let transaction = begin_at(&store, place as i32 + 1, IsolationLevel::Serializable);
-            clients[place] =
-                Some(Open { number: next, transaction, snapshot: None, reads: BTreeSet::new(), writes: BTreeMap::new() });
-            next += 1;
+            let number = numbers.next().expect("they do not end");
+            clients[place] = Some(Open { number, transaction, snapshot: None, reads: BTreeSet::new(), writes: BTreeMap::new() });
             continue;
         };
         match rng.random_range(0..10) {

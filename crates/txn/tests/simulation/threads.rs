@@ -13,7 +13,7 @@ use heliosdb_txn::{IsolationLevel, Staged, Store, TableWrites, Transaction};
 use crate::table_t::*;
 
 const ACCOUNTS: i32 = 4;
-const ROUNDS: i32 = 300;
+const ROUNDS: i32 = 100;
 
 /// Runs a statement to its end: after waits again, on a fresh view. None when the transaction must be given up.
 fn run(transaction: &mut Transaction, mut compute: impl FnMut(&mut Transaction) -> TableWrites) -> Option<()> {
