@@ -3,13 +3,20 @@
 //! Expressions are kept as SQL text; this module reads them with PostgreSQL's grammar and prints what `ruleutils` would, as closely as the
 //! text alone permits.
 
+use std::sync::Arc;
+
+use binder::{Environment, ExpressionKind};
 use catalog::{
     Constraint, ConstraintKind, IndexColumn, IndexDefinition, IndexKey, Relation, RelationKind,
     type_names::{quote_identifier, quote_qualified},
 };
-use types::Oid;
+use expr::ColumnId;
+use plan::logical::Given;
+use types::{FormatSettings, Oid, SqlType};
 
 use super::{SystemContext, relation_rows, type_rows};
+
+mod expression;
 
 /// When a relation's name is printed with its schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +40,60 @@ pub fn relation_name(context: &SystemContext, relation: Oid, qualify: Qualify) -
     quote_qualified(schema.as_deref(), relation.name())
 }
 
-/// An expression as pg_get_expr prints it; `relation` is the one whose columns it mentions.
-pub fn expression(_context: &SystemContext, sql: &str, _relation: Option<&Relation>, _style: Style) -> String {
-    sql.to_string()
+/// What an expression is over.
+#[derive(Clone, Copy)]
+enum Subject<'s> {
+    Nothing,
+    Row(&'s Relation),
+    /// The value that a domain's check is about.
+    Value(SqlType),
 }
 
-/// A column's default, as pg_get_expr prints it.
-pub fn default_value(context: &SystemContext, sql: &str, relation: &Relation, _position: usize, style: Style) -> String {
-    expression(context, sql, Some(relation), style)
+/// An expression as pg_get_expr prints it; `relation` is the one whose columns it mentions. Text that does not bind prints as it is.
+pub fn expression(context: &SystemContext, sql: &str, relation: Option<&Relation>, style: Style) -> String {
+    let subject = relation.map_or(Subject::Nothing, Subject::Row);
+    bound_text(context, sql, subject, None, style).unwrap_or_else(|| sql.to_string())
+}
+
+/// A column's default as pg_get_expr prints it: converted to the column's type.
+pub fn default_value(context: &SystemContext, sql: &str, relation: &Relation, position: usize, style: Style) -> String {
+    let target = relation.attributes.get(position).map(|attribute| (&*attribute.name, attribute.ty));
+    bound_text(context, sql, Subject::Row(relation), target, style).unwrap_or_else(|| sql.to_string())
+}
+
+/// A domain's default, converted to its base type.
+pub fn domain_default(context: &SystemContext, sql: &str, base: SqlType, style: Style) -> String {
+    bound_text(context, sql, Subject::Nothing, Some(("value", base)), style).unwrap_or_else(|| sql.to_string())
+}
+
+/// Binds stored text and prints it in PostgreSQL's style; None when it does not bind or has parts that only a query's printer knows.
+fn bound_text(
+    context: &SystemContext,
+    sql: &str,
+    subject: Subject,
+    target: Option<(&str, SqlType)>,
+    style: Style,
+) -> Option<String> {
+    let relation = match subject {
+        Subject::Row(relation) => Some(relation),
+        Subject::Nothing | Subject::Value(_) => None,
+    };
+    let columns: Vec<(Arc<str>, Given)> = relation
+        .into_iter()
+        .flat_map(Relation::live_attributes)
+        .map(|(position, attribute)| (attribute.name.clone(), Given { id: ColumnId(position as u32), ty: attribute.ty }))
+        .collect();
+    let named: Vec<(&str, Given)> = columns.iter().map(|(name, given)| (&**name, *given)).collect();
+    let format = Arc::new(FormatSettings::default());
+    let environment = Environment::new(Arc::new(context.names.clone()), format.clone());
+    let node = binder::parse::parse_expression(sql).ok()?;
+    let bound = match (subject, target) {
+        (Subject::Value(ty), _) => binder::bind_domain_check(&node, ty, &environment),
+        (_, Some(target)) => binder::bind_assignment(&node, ExpressionKind::ColumnDefault, target, &named, &environment),
+        _ => binder::bind_expression(&node, ExpressionKind::Other, &named, &environment),
+    };
+    let columns: Vec<(Arc<str>, ColumnId)> = columns.iter().map(|(name, given)| (name.clone(), given.id)).collect();
+    expression::Printer::new(&context.names, &format, &columns, style.pretty).print(&bound.ok()?)
 }
 
 /// CREATE INDEX for an index.
@@ -165,6 +218,18 @@ fn closing(sql: &str, open: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// A domain's constraint.
+pub fn domain_constraint(context: &SystemContext, base: SqlType, constraint: &Constraint, style: Style) -> String {
+    match &constraint.kind {
+        ConstraintKind::Check { expression: sql, .. } => {
+            let printed = bound_text(context, sql, Subject::Value(base), None, style);
+            let validity = if constraint.validated { "" } else { " NOT VALID" };
+            format!("CHECK ({}){validity}", printed.unwrap_or_else(|| sql.to_string()))
+        }
+        _ => self::constraint(context, None, constraint, style),
+    }
 }
 
 /// A constraint as ALTER TABLE ... ADD CONSTRAINT takes it.

@@ -146,9 +146,9 @@ fn constraint_definition(context: &SystemContext, wanted: Oid, style: Style) -> 
         }
     }
     catalog.user_types().find_map(|ty| match &ty.kind {
-        UserTypeKind::Domain { constraints, .. } => {
+        UserTypeKind::Domain { constraints, base, .. } => {
             let constraint = constraints.iter().find(|constraint| constraint.oid == wanted)?;
-            Some(definitions::constraint(context, None, constraint, style))
+            Some(definitions::domain_constraint(context, *base, constraint, style))
         }
         _ => None,
     })

@@ -10,7 +10,7 @@ use catalog::{
 use types::{Datum, Oid, SqlType, text_format::TypeResolver};
 
 use super::{
-    SystemContext,
+    SystemContext, definitions,
     row::{NULL, Row, Sink, boolean, int2, letter, name, oid, optional, text, text_array, vector},
 };
 
@@ -392,7 +392,8 @@ pub(super) fn pg_attrdef(context: &SystemContext, sink: &mut Sink) {
         for (position, attribute) in relation.live_attributes() {
             if let Some(default) = &attribute.default {
                 let number = Datum::Int2(attribute_number(position));
-                sink.push(vec![oid(default_oid(relation.oid, position)), oid(relation.oid), number, name(default)]);
+                let canonical = definitions::default_value(context, default, relation, position, definitions::Style::default());
+                sink.push(vec![oid(default_oid(relation.oid, position)), oid(relation.oid), number, text(canonical)]);
             }
         }
     }

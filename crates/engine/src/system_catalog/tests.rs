@@ -262,11 +262,75 @@ fn indexes_and_constraints_are_printed_as_sql() {
     let definition = relation_rows::as_index(index).expect("an index");
     assert_eq!(
         definitions::index(&context, index, definition, definitions::Qualify::Always, definitions::Style::default()),
-        "CREATE INDEX t_id_lower_idx ON public.t USING btree (id DESC, lower(b))"
+        "CREATE INDEX t_id_lower_idx ON public.t USING btree (id DESC, lower((b)::text))"
     );
     let table = catalog.relation(Oid(16400)).expect("the table");
     assert_eq!(
         definitions::constraint(&context, Some(table), &table.constraints[0], definitions::Style::default()),
         "PRIMARY KEY (id)"
     );
+}
+
+/// `(kept text, as printed, as printed in pretty style)` over `t(id int, b varchar(10))`.
+#[test]
+fn expressions_print_as_ruleutils_prints_them() {
+    let context = context();
+    let table = context.names.catalog.relation(Oid(16400)).expect("the table");
+    let pretty = definitions::Style { pretty: true };
+    for (sql, printed, prettily) in [
+        ("id > 5", "(id > 5)", "id > 5"),
+        ("b <> ''", "((b)::text <> ''::text)", "b::text <> ''::text"),
+        ("lower(b)", "lower((b)::text)", "lower(b::text)"),
+        ("id + 1 * 2", "(id + (1 * 2))", "id + 1 * 2"),
+        ("(id + 1) * 2", "((id + 1) * 2)", "(id + 1) * 2"),
+        (
+            "id > 1 and (id is null or id <> 5)",
+            "((id > 1) AND ((id IS NULL) OR (id <> 5)))",
+            "id > 1 AND (id IS NULL OR id <> 5)",
+        ),
+        ("not id > 1", "(NOT (id > 1))", "NOT id > 1"),
+        ("coalesce(id, -1)", "COALESCE(id, '-1'::integer)", "COALESCE(id, '-1'::integer)"),
+        ("id in (1, 2)", "(id = ANY (ARRAY[1, 2]))", "id = ANY (ARRAY[1, 2])"),
+        ("id between 1 and 3", "((id >= 1) AND (id <= 3))", "id >= 1 AND id <= 3"),
+        ("b like 'a%'", "((b)::text ~~ 'a%'::text)", "b::text ~~ 'a%'::text"),
+        ("id::text", "(id)::text", "id::text"),
+        (
+            "case when id > 1 then 'x' else 'y' end",
+            "\nCASE\n    WHEN (id > 1) THEN 'x'::text\n    ELSE 'y'::text\nEND",
+            "\nCASE\n    WHEN id > 1 THEN 'x'::text\n    ELSE 'y'::text\nEND",
+        ),
+        ("current_date", "CURRENT_DATE", "CURRENT_DATE"),
+        ("id = 1 is true", "((id = 1) IS TRUE)", "(id = 1) IS TRUE"),
+        ("- id", "(- id)", "- id"),
+        ("1.5", "1.5", "1.5"),
+        ("null::int", "NULL::integer", "NULL::integer"),
+        ("now()", "now()", "now()"),
+        (
+            "b in ('x', 'y')",
+            "((b)::text = ANY ((ARRAY['x'::character varying, 'y'::character varying])::text[]))",
+            "b::text = ANY (ARRAY['x'::character varying, 'y'::character varying]::text[])",
+        ),
+        ("b || 'x' = 'abx'", "(((b)::text || 'x'::text) = 'abx'::text)", "(b::text || 'x'::text) = 'abx'::text"),
+        (
+            "extract(year from now()) > 2000",
+            "(EXTRACT(year FROM now()) > (2000)::numeric)",
+            "EXTRACT(year FROM now()) > 2000::numeric",
+        ),
+        ("b::int = 4", "((b)::integer = 4)", "b::integer = 4"),
+        ("array[id, 2] = '{1,2}'", "(ARRAY[id, 2] = '{1,2}'::integer[])", "ARRAY[id, 2] = '{1,2}'::integer[]"),
+        ("(id, 2) < (3, 4)", "(ROW(id, 2) < ROW(3, 4))", "(ROW(id, 2) < ROW(3, 4))"),
+        ("id is distinct from 3", "(id IS DISTINCT FROM 3)", "id IS DISTINCT FROM 3"),
+        ("-id > 0", "((- id) > 0)", "(- id) > 0"),
+    ] {
+        assert_eq!(definitions::expression(&context, sql, Some(table), definitions::Style::default()), printed, "{sql}");
+        assert_eq!(definitions::expression(&context, sql, Some(table), pretty), prettily, "{sql}");
+    }
+    let default = |sql, ty| definitions::domain_default(&context, sql, ty, definitions::Style::default());
+    assert_eq!(default("'x'", SqlType::TEXT), "'x'::text");
+    assert_eq!(default("'x'", SqlType::VARCHAR.with_typmod(14)), "'x'::character varying");
+    assert_eq!(default("1.5", SqlType::NUMERIC.with_typmod(524294)), "1.5");
+    assert_eq!(default("-1", SqlType::INT4), "'-1'::integer");
+    assert_eq!(default("false", SqlType::BOOL), "false");
+    assert_eq!(default("'{}'", SqlType::JSONB), "'{}'::jsonb");
+    assert_eq!(default("'2020-01-01'", SqlType::DATE), "'2020-01-01'::date");
 }

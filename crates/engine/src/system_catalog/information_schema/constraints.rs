@@ -186,9 +186,9 @@ pub(super) fn check_constraints(view: &mut View) {
     }
     let catalog = view.context.names.catalog.clone();
     for ty in catalog.user_types() {
-        if let UserTypeKind::Domain { constraints, .. } = &ty.kind {
+        if let UserTypeKind::Domain { constraints, base, .. } = &ty.kind {
             for constraint in constraints {
-                let definition = definitions::constraint(view.context, None, constraint, Style::default());
+                let definition = definitions::domain_constraint(view.context, *base, constraint, Style::default());
                 let schema = view.schema_name(ty.schema);
                 push_check(view, &schema, &constraint.name, &definition);
             }
