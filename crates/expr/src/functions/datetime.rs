@@ -9,6 +9,7 @@ mod arithmetic;
 mod comparison;
 mod conversion;
 mod fields;
+mod hash;
 mod in_range;
 mod overlaps;
 
@@ -18,6 +19,7 @@ pub fn functions() -> Vec<Function> {
     arithmetic::register(&mut functions);
     conversion::register(&mut functions);
     fields::register(&mut functions);
+    hash::register(&mut functions);
     in_range::register(&mut functions);
     overlaps::register(&mut functions);
     functions.extend([

@@ -94,6 +94,15 @@ pub fn hash_u32_extended(value: u32, seed: u64) -> u64 {
     (high as u64) << 32 | low as u64
 }
 
+/// A 64-bit integer hashes as the 32-bit one of its value, where there is one.
+pub fn hash_i64(value: i64) -> u32 {
+    hash_u32(folded(value))
+}
+
+pub fn hash_i64_extended(value: i64, seed: u64) -> u64 {
+    hash_u32_extended(folded(value), seed)
+}
+
 /// So that equal values of all integer types hash alike.
 fn folded(value: i64) -> u32 {
     let (low, high) = (value as u32, (value >> 32) as u32);
@@ -172,7 +181,7 @@ fn plain() -> Vec<Function> {
     vec![
         strict!("hashint2", |a: i16| hash_u32(a as i32 as u32) as i32),
         strict!("hashint4", |a: i32| hash_u32(a as u32) as i32),
-        strict!("hashint8", |a: i64| hash_u32(folded(a)) as i32),
+        strict!("hashint8", |a: i64| hash_i64(a) as i32),
         strict!("hashoid", |a: Oid| hash_u32(a.0) as i32),
         strict!("hashfloat4", |a: f32| hash_float(a as f64) as i32),
         strict!("hashfloat8", |a: f64| hash_float(a) as i32),
@@ -191,7 +200,7 @@ fn extended() -> Vec<Function> {
     vec![
         strict!("hashint2extended", |a: i16, seed: i64| hash_u32_extended(a as i32 as u32, seed as u64) as i64),
         strict!("hashint4extended", |a: i32, seed: i64| hash_u32_extended(a as u32, seed as u64) as i64),
-        strict!("hashint8extended", |a: i64, seed: i64| hash_u32_extended(folded(a), seed as u64) as i64),
+        strict!("hashint8extended", |a: i64, seed: i64| hash_i64_extended(a, seed as u64) as i64),
         strict!("hashoidextended", |a: Oid, seed: i64| hash_u32_extended(a.0, seed as u64) as i64),
         strict!("hashfloat4extended", |a: f32, seed: i64| hash_float_extended(a as f64, seed)),
         strict!("hashfloat8extended", |a: f64, seed: i64| hash_float_extended(a, seed)),

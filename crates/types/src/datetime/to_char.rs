@@ -111,36 +111,48 @@ fn padded_name(name: &str, pattern: &str, width: usize, unpadded: bool) -> Strin
 
 /// One pattern's text; `fill_mode` is FM, `unpadded` FM or TM.
 fn pattern_text(fields: &Fields, pattern: &Pattern, fill_mode: bool, unpadded: bool) -> Result<String> {
-    let name = pattern.name;
     if fields.is_interval && names_a_day(pattern.kind) {
         let message = "invalid format specification for an interval value";
         let hint = "Intervals are not tied to specific calendar dates.";
         return Err(Error::new(SqlState::INVALID_DATETIME_FORMAT, message).hint(hint));
     }
+    Ok(match pattern.kind {
+        kind if takes_ordinal(kind) => number_text(fields, kind, fill_mode),
+        _ => name_text(fields, pattern, fill_mode, unpadded),
+    })
+}
+
+/// What does not print as a number.
+fn name_text(fields: &Fields, pattern: &Pattern, fill_mode: bool, unpadded: bool) -> String {
+    let name = pattern.name;
+    let half = |dots: bool, second: bool, names: [&str; 4]| cased(names[usize::from(dots) * 2 + usize::from(second)], name);
+    let is_pm = fields.hour % 24 >= 12;
+    match pattern.kind {
+        Kind::MeridiemDots => half(true, is_pm, ["AM", "PM", "A.M.", "P.M."]),
+        Kind::Meridiem => half(false, is_pm, ["AM", "PM", "A.M.", "P.M."]),
+        Kind::EraDots => half(true, fields.year <= 0, ["AD", "BC", "A.D.", "B.C."]),
+        Kind::Era => half(false, fields.year <= 0, ["AD", "BC", "A.D.", "B.C."]),
+        Kind::ZoneName => fields.zone.as_ref().map_or_else(String::new, |(_, abbreviation)| {
+            if name == "tz" { abbreviation.to_ascii_lowercase() } else { abbreviation.clone() }
+        }),
+        Kind::ZoneHours | Kind::ZoneMinutes | Kind::ZoneOffset => zone_text(fields.seconds_east(), pattern.kind, fill_mode),
+        Kind::MonthName => padded_name(MONTHS[(fields.month - 1) as usize], name, 9, unpadded),
+        Kind::MonthNameShort => cased(&MONTHS[(fields.month - 1) as usize][..3], name),
+        Kind::DayName => padded_name(DAYS[fields.day_of_week()], name, 9, unpadded),
+        Kind::DayNameShort => cased(&DAYS[fields.day_of_week()][..3], name),
+        Kind::RomanMonth => roman_month(fields, name, fill_mode),
+        Kind::FixedWidth => String::new(),
+        _ => unreachable!("{name} prints a number"),
+    }
+}
+
+fn number_text(fields: &Fields, kind: Kind, fill_mode: bool) -> String {
     let number = |value: i64, width: usize| padded(value, width, fill_mode);
     let fraction = |digits: u8| {
         let value = fields.microsecond / 10_i64.pow(6 - u32::from(digits));
         format!("{value:0width$}", width = usize::from(digits))
     };
-    let year = |year: i64, digits: u8| {
-        let printed = fields.printed_year(year);
-        let width = usize::from(digits) + usize::from(fields.printed_year(fields.year) < 0);
-        let value = printed % 10_i64.pow(u32::from(digits));
-        match digits {
-            4 if fill_mode => printed.to_string(),
-            4 => format!("{printed:0width$}"),
-            1 => value.to_string(),
-            _ if fill_mode => value.to_string(),
-            _ => format!("{value:0width$}"),
-        }
-    };
-    let half = |dots: bool, second: bool, names: [&str; 4]| cased(names[usize::from(dots) * 2 + usize::from(second)], name);
-    let is_pm = fields.hour % 24 >= 12;
-    Ok(match pattern.kind {
-        Kind::MeridiemDots => half(true, is_pm, ["AM", "PM", "A.M.", "P.M."]),
-        Kind::Meridiem => half(false, is_pm, ["AM", "PM", "A.M.", "P.M."]),
-        Kind::EraDots => half(true, fields.year <= 0, ["AD", "BC", "A.D.", "B.C."]),
-        Kind::Era => half(false, fields.year <= 0, ["AD", "BC", "A.D.", "B.C."]),
+    match kind {
         Kind::Hour12 => {
             let value = if fields.hour % 12 == 0 { 12 } else { fields.hour % 12 };
             let width = if fields.hour >= 0 { 2 } else { 3 };
@@ -153,15 +165,7 @@ fn pattern_text(fields: &Fields, pattern: &Pattern, fill_mode: bool, unpadded: b
         Kind::Millisecond => fraction(3),
         Kind::Microsecond => fraction(6),
         Kind::SecondOfDay => (fields.hour * 3600 + fields.minute * 60 + fields.second).to_string(),
-        Kind::ZoneName => fields.zone.as_ref().map_or_else(String::new, |(_, abbreviation)| {
-            if name == "tz" { abbreviation.to_ascii_lowercase() } else { abbreviation.clone() }
-        }),
-        Kind::ZoneHours | Kind::ZoneMinutes | Kind::ZoneOffset => zone_text(fields.seconds_east(), pattern.kind, fill_mode),
-        Kind::MonthName => padded_name(MONTHS[(fields.month - 1) as usize], name, 9, unpadded),
-        Kind::MonthNameShort => cased(&MONTHS[(fields.month - 1) as usize][..3], name),
         Kind::Month => number(fields.month, 2),
-        Kind::DayName => padded_name(DAYS[fields.day_of_week()], name, 9, unpadded),
-        Kind::DayNameShort => cased(&DAYS[fields.day_of_week()][..3], name),
         Kind::DayOfYear => plain_padded(fields.day_of_year, 3, fill_mode),
         Kind::IsoDayOfYear => {
             let julian = fields.julian_day();
@@ -182,13 +186,26 @@ fn pattern_text(fields: &Fields, pattern: &Pattern, fill_mode: bool, unpadded: b
             let printed = fields.printed_year(fields.year);
             format!("{},{:03}", printed / 1000, printed % 1000)
         }
-        Kind::Year(digits) => year(fields.year, digits),
-        Kind::IsoYear(digits) => year(iso_year_and_week(fields.julian_day()).0.into(), digits),
-        Kind::RomanMonth => roman_month(fields, name, fill_mode),
+        Kind::Year(digits) => year_text(fields, fields.year, digits, fill_mode),
+        Kind::IsoYear(digits) => year_text(fields, iso_year_and_week(fields.julian_day()).0.into(), digits, fill_mode),
         Kind::WeekOfMonth => ((fields.day - 1) / 7 + 1).to_string(),
         Kind::JulianDay => fields.julian_day().to_string(),
-        Kind::FixedWidth => String::new(),
-    })
+        _ => unreachable!("{kind:?} prints no number"),
+    }
+}
+
+/// The last digits of a year.
+fn year_text(fields: &Fields, year: i64, digits: u8, fill_mode: bool) -> String {
+    let printed = fields.printed_year(year);
+    let width = usize::from(digits) + usize::from(fields.printed_year(fields.year) < 0);
+    let value = printed % 10_i64.pow(u32::from(digits));
+    match digits {
+        4 if fill_mode => printed.to_string(),
+        4 => format!("{printed:0width$}"),
+        1 => value.to_string(),
+        _ if fill_mode => value.to_string(),
+        _ => format!("{value:0width$}"),
+    }
 }
 
 /// Patterns that need a calendar date or a zone.
