@@ -10,7 +10,7 @@ use storage::{RowId, TableChanges, TableData, TableId, TxnId};
 use types::{Error, Result, SqlState};
 
 use super::Transaction;
-use crate::{CommitSeq, commit_log::LogEntry, state::TableVersion};
+use crate::{CommitSeq, DatabaseState, commit_log::LogEntry, state::TableVersion};
 
 /// Cloned by savepoints in O(1).
 pub(super) type PrivateTables =
@@ -79,9 +79,25 @@ impl Transaction {
         self.changes_of(table).any(|changes| changes.rows.contains_key(&row) || changes.in_run(row))
     }
 
+    /// A private table whose own rows are as this transaction made them; those of others may be old.
+    pub(super) fn own_version(&mut self, table: TableId) -> Result<Arc<TableVersion>> {
+        match (self.private.get(&table), &self.view) {
+            (Some(PrivateTable::Changed(changed)), _) => Ok(Arc::clone(&changed.version)),
+            (_, Some(_)) => self.visible_version(table),
+            (_, None) => {
+                let newest = self.store.snapshot();
+                self.put_own_changes_on(&newest, table)
+            }
+        }
+    }
+
     /// Puts the own changes on top of the view's table.
     fn make_private(&mut self, table: TableId) -> Result<Arc<TableVersion>> {
-        let view = self.view()?;
+        let view = self.view()?.clone();
+        self.put_own_changes_on(&view, table)
+    }
+
+    fn put_own_changes_on(&mut self, view: &DatabaseState, table: TableId) -> Result<Arc<TableVersion>> {
         let seq = view.seq;
         let newest = Arc::clone(view.tables.get(&table).ok_or_else(|| concurrent_change("update"))?);
         if self.log_reader.is_none() && self.options.isolation.refreshes() {

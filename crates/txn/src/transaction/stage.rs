@@ -260,10 +260,7 @@ impl Transaction {
                 return Ok(owner.is_some_and(|owner| owner != row));
             }
             if self.changes_of(table).next().is_some() {
-                let own = match self.view {
-                    Some(_) => self.visible_version(table)?,
-                    None => self.changed_version(table)?,
-                };
+                let own = self.own_version(table)?;
                 let owner = own.data.index(shape.id).and_then(|tree| tree.get(key));
                 if owner.is_some_and(|owner| owner != row && self.has_changed(table, owner)) {
                     return Ok(true);
@@ -280,17 +277,6 @@ impl Transaction {
             Some(_) => Ok(true),
             None => Ok(false),
         }
-    }
-
-    /// The own changes on top of the newest content, when the statement's view is gone already.
-    fn changed_version(&mut self, table: TableId) -> Result<Arc<TableVersion>, Halt> {
-        let view = self.store.snapshot();
-        let newest = view.tables.get(&table).ok_or_else(|| self.conflict("update"))?;
-        let mut version = TableVersion::clone(newest);
-        for changes in self.changes_of(table) {
-            version.data.apply(changes, self.id)?;
-        }
-        Ok(Arc::new(version))
     }
 
     /// Whether a row that this transaction has changed has a key now.
