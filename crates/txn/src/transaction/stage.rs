@@ -21,7 +21,7 @@ use super::{
     IsolationLevel, Transaction,
     private::{ChangedTable, PrivateTable, WholeTable, concurrent_change},
     statement_keys::StatementKeys,
-    unique::{check_keys, is_constrained},
+    unique::{check_keys, is_constrained, keeps_key},
 };
 use crate::{
     LockMode, Staged, StatementWrites, TableWrites,
@@ -222,6 +222,11 @@ impl Transaction {
         keys: &mut StatementKeys,
     ) -> Result<(), Halt> {
         for (shape, _) in version.data.indexes.iter().filter(|(shape, _)| shape.unique) {
+            if let (Some(before), Some(after)) = (before, after)
+                && keeps_key(shape, before, after)
+            {
+                continue;
+            }
             keys.compute(shape, before, after)?;
             if keys.has_old == keys.has_new && keys.old == keys.new {
                 continue;
@@ -359,7 +364,7 @@ fn row_of(columns: &[Arc<Column>], position: usize) -> Row {
 /// Whether an update changes a unique key, for which it needs the stronger row lock.
 pub(super) fn changes_key(data: &TableData, before: &Row, after: &Row) -> Result<bool> {
     let (mut old, mut new) = (Vec::new(), Vec::new());
-    for (shape, _) in data.indexes.iter().filter(|(shape, _)| shape.unique) {
+    for (shape, _) in data.indexes.iter().filter(|(shape, _)| shape.unique && !keeps_key(shape, before, after)) {
         let (has_old, has_new) = (shape.row_key(before, &mut old)?, shape.row_key(after, &mut new)?);
         if has_old != has_new || old != new {
             return Ok(true);

@@ -119,6 +119,19 @@ pub(super) fn is_constrained(shape: &IndexShape, null: bool) -> bool {
     shape.unique && (!null || shape.nulls_not_distinct)
 }
 
+/// Whether an update obviously leaves a row's key in an index as it is. Most do; the others compute both keys and compare.
+pub(super) fn keeps_key(shape: &IndexShape, before: &Row, after: &Row) -> bool {
+    let is_same = |&attribute: &usize| match (&before[attribute], &after[attribute]) {
+        (Datum::Int4(old), Datum::Int4(new)) => old == new,
+        (Datum::Int8(old), Datum::Int8(new)) => old == new,
+        (Datum::Text(old), Datum::Text(new)) => old == new,
+        (Datum::Uuid(old), Datum::Uuid(new)) => old == new,
+        (Datum::Null, Datum::Null) => true,
+        _ => false,
+    };
+    shape.attributes.as_ref().is_some_and(|attributes| attributes.iter().all(is_same))
+}
+
 /// Whether computing an index's keys may fail: expressions, and values that may have no order.
 pub(super) fn may_fail(data: &TableData, shape: &IndexShape) -> bool {
     let physical = data.rows.attributes();
