@@ -123,10 +123,7 @@ impl Binder<'_> {
             let (typed, mut key) = self.bind_sort_item(node)?;
             // With the arguments converted, the key must be matched against them as they are.
             if bound.distinct {
-                let matching = bound
-                    .arguments
-                    .iter()
-                    .find(|argument| same::same(argument, &typed.expr) || same_ignoring_cast(argument, &typed.expr));
+                let matching = bound.arguments.iter().find(|argument| same::same(same::strip_implicit(argument), &typed.expr));
                 match matching {
                     Some(argument) => key.expression = argument.clone(),
                     None => {
@@ -162,11 +159,12 @@ impl Binder<'_> {
         }
         let mut values = arguments.values;
         for at in 0..direct {
-            let pair = vec![values[at].clone(), values[at + direct].clone()];
+            // The sorted column is asked first for the common type.
+            let pair = vec![values[at + direct].clone(), values[at].clone()];
             let locations = [pair[0].location, pair[1].location];
             let (unified, _) = self.unify(pair, "WITHIN GROUP")?;
             for (offset, expr) in unified.into_iter().enumerate() {
-                values[at + offset * direct] = Typed::new(expr, locations[offset]);
+                values[at + (1 - offset) * direct] = Typed::new(expr, locations[offset]);
             }
         }
         Ok(values)
@@ -181,7 +179,8 @@ impl Binder<'_> {
         let current = self.levels.len() - 1;
         let depth = columns.iter().map(|id| self.column_depth(*id)).max();
         let level = depth.map_or(current, |depth| depth.saturating_sub(self.base_depth) as usize).min(current);
-        for id in &columns {
+        let direct: Vec<ColumnId> = call.direct_arguments.iter().flat_map(Expr::columns).collect();
+        for id in columns.iter().chain(&direct) {
             if let Some(inner) = self.levels[level].aggregates.iter().find(|pending| pending.column == *id) {
                 let message = "aggregate function calls cannot be nested";
                 return Err(Error::new(SqlState::GROUPING_ERROR, message).at(ast::position(inner.location)));
@@ -191,7 +190,7 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::GROUPING_ERROR, message).at(ast::position(location)));
             }
         }
-        for direct in call.direct_arguments.iter().flat_map(Expr::columns) {
+        for direct in direct {
             if self.column_depth(direct) > self.depth_of(level) {
                 let message = "outer-level aggregate cannot contain a lower-level variable in its direct arguments";
                 return Err(Error::new(SqlState::GROUPING_ERROR, message).at(ast::position(location)));
@@ -217,13 +216,6 @@ impl Binder<'_> {
         let given = self.new_given(SqlType::INT4);
         self.level_mut().groupings.push((given.id, arguments, grouping.location));
         Ok(Typed::new(Expr::Column { id: given.id, ty: given.ty }, grouping.location))
-    }
-}
-
-fn same_ignoring_cast(argument: &Expr, key: &Expr) -> bool {
-    match argument {
-        Expr::Cast { operand, explicit: false, .. } => same::same(operand, key),
-        _ => false,
     }
 }
 

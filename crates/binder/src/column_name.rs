@@ -43,6 +43,9 @@ fn figure(node: &Node) -> Option<(&str, u8)> {
             SubLinkType::ExprSublink => match link.subselect.as_deref()?.node.as_ref()? {
                 Ast::SelectStmt(select) => {
                     let leaf = leftmost_leaf(select);
+                    if !leaf.values_lists.is_empty() {
+                        return Some(("column1", 2));
+                    }
                     match leaf.target_list.first()?.node.as_ref()? {
                         Ast::ResTarget(target) if !target.name.is_empty() => Some((&target.name, 2)),
                         Ast::ResTarget(target) => figure(target.val.as_deref()?),

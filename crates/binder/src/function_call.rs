@@ -6,7 +6,7 @@ use catalog::builtin::{BuiltinFunction, builtins};
 use expr::Expr;
 use pg_query::protobuf::{FuncCall, Node, node::Node as Ast};
 use plan::logical::SetCall;
-use types::{Error, Oid, Result, SqlState, SqlType};
+use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
 use crate::{
     ast,
@@ -260,7 +260,8 @@ impl Binder<'_> {
                 let at = values.last().and_then(Typed::position);
                 return Err(Error::new(SqlState::DATATYPE_MISMATCH, "VARIADIC argument must be an array").at(at));
             }
-            return Err(Error::unsupported(format!("VARIADIC array argument of {}", function.name)).at(position));
+            values = self.spread_variadic(function, values, position)?;
+            declared.resize(values.len(), Oid::ANY);
         }
         let mut converted = Vec::with_capacity(values.len());
         for (value, declared) in values.into_iter().zip(&declared) {
@@ -287,6 +288,22 @@ impl Binder<'_> {
             converted = slots.into_iter().flatten().collect();
         }
         Ok((converted, type_facts::sql_type(&names, result), collation))
+    }
+
+    /// VARIADIC "any" takes an array that is written out as its elements.
+    fn spread_variadic(&self, function: &BuiltinFunction, mut values: Vec<Typed>, position: Option<usize>) -> Result<Vec<Typed>> {
+        let array = values.pop().ok_or_else(|| Error::internal("VARIADIC marks an argument"))?;
+        let location = array.location;
+        let element = type_facts::element(&self.names, type_facts::base(&self.names, array.ty().oid)).unwrap_or(SqlType::TEXT);
+        match array.expr {
+            Expr::Array { elements, multidimensional: false, .. } => {
+                values.extend(elements.into_iter().map(|element| Typed::new(element, location)));
+            }
+            Expr::Constant { value: Datum::Array(array), .. } => values
+                .extend(array.elements.iter().map(|value| Typed::new(Expr::constant(value.clone(), element), location))),
+            _ => return Err(Error::unsupported(format!("a computed VARIADIC array argument of {}", function.name)).at(position)),
+        }
+        Ok(values)
     }
 
     /// The default expressions of the parameters that the call leaves out.
@@ -331,7 +348,7 @@ impl Binder<'_> {
         let error = if ambiguous {
             Error::new(SqlState::AMBIGUOUS_FUNCTION, format!("function {signature} is not unique"))
                 .hint("Could not choose a best candidate function. You might need to add explicit type casts.")
-        } else if !call.agg_order.is_empty() && !call.agg_within_group {
+        } else if call.agg_order.len() > 1 && !call.agg_within_group {
             Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {signature} does not exist")).hint(
                 "No aggregate function matches the given name and argument types. Perhaps you misplaced ORDER BY; ORDER BY must appear \
                  after all regular arguments of the aggregate.",

@@ -123,9 +123,10 @@ impl Binder<'_> {
             let message = "aggregate functions are not allowed in GROUP BY";
             return Err(Error::new(SqlState::GROUPING_ERROR, message).at(ast::position(pending.location)));
         }
-        if level.window_calls.iter().any(|pending| columns.contains(&pending.column)) {
+        if let Some(pending) = level.window_calls.iter().find(|pending| columns.contains(&pending.column)) {
             let message = "window functions are not allowed in GROUP BY";
-            return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(ast::position(location)));
+            let at = ast::leftmost(pending.location, if pending.location < 0 { location } else { -1 });
+            return Err(Error::new(SqlState::WINDOWING_ERROR, message).at(ast::position(at)));
         }
         Ok(())
     }

@@ -98,7 +98,7 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::UNDEFINED_TABLE, message).at(position));
             };
             let refuse = |what: &str| {
-                Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("{name} cannot be applied to {what}")).at(position))
+                Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{name} cannot be applied to {what}")).at(position))
             };
             match &self.level().entries[entry].source {
                 EntrySource::Table(_) => self.lock_entry(clause, entry, locks)?,
@@ -125,6 +125,10 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
         let EntrySource::Table(relation) = &range.source else { return Ok(()) };
+        if matches!(relation.kind, catalog::RelationKind::MaterializedView { .. }) {
+            let message = format!("cannot lock rows in materialized view \"{}\"", relation.name);
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
         let strength = match clause.strength() {
             LockClauseStrength::LcsForkeyshare => LockStrength::KeyShare,
             LockClauseStrength::LcsForshare => LockStrength::Share,

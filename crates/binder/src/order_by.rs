@@ -134,7 +134,7 @@ impl Binder<'_> {
     ) -> Result<usize> {
         let before = self.level().references.len();
         let typed = self.bind_kind(item, kind)?;
-        if let Some(at) = targets.iter().position(|target| same::same(&target.expr, &typed.expr)) {
+        if let Some(at) = targets.iter().position(|target| same::same(same::strip_implicit(&target.expr), &typed.expr)) {
             return Ok(at);
         }
         let typed = self.unknown_to_text(typed)?;

@@ -195,7 +195,7 @@ impl Binder<'_> {
     }
 
     /// OUT parameters with polymorphic types made actual.
-    fn resolve_out(
+    pub(crate) fn resolve_out(
         &self,
         columns: Vec<(Arc<str>, Oid)>,
         arguments: &[Expr],

@@ -57,6 +57,8 @@ pub(crate) struct RangeEntry {
     pub(crate) scalar: bool,
     /// An outer join may replace its rows by NULLs.
     pub(crate) nullable: bool,
+    /// The table that the statement writes.
+    pub(crate) is_target: bool,
 }
 
 /// An entry's visibility in the clause being bound.
@@ -89,6 +91,7 @@ impl RangeEntry {
             row_type: Oid::RECORD,
             scalar: false,
             nullable: false,
+            is_target: false,
         }
     }
 
@@ -237,6 +240,10 @@ impl Binder<'_> {
         if let Some((_, given)) = self.levels[level].entries[entry].system.iter().find(|(known, _)| *known == attribute) {
             return Ok(Expr::Column { id: given.id, ty });
         }
+        let range = &self.levels[level].entries[entry];
+        if let (EntrySource::Names, Some((_, relation))) = (&range.source, range.relation) {
+            return Ok(Expr::constant(types::Datum::Oid(relation), SqlType::OID));
+        }
         if let EntrySource::System(relation) = self.levels[level].entries[entry].source {
             return match attribute {
                 SystemAttribute::TableOid => Ok(Expr::constant(types::Datum::Oid(relation.oid), SqlType::OID)),
@@ -372,11 +379,25 @@ impl Binder<'_> {
         }
     }
 
+    /// The OUT parameters of a function that returns a record.
+    fn out_fields(&self, function: &'static catalog::builtin::BuiltinFunction, arguments: &[Expr]) -> Option<(Arc<[Arc<str>]>, Vec<SqlType>)> {
+        let columns = crate::function_call::out_columns(function)?;
+        let resolved = self.resolve_out(columns, arguments, function).ok()?;
+        let (names, types): (Vec<_>, Vec<_>) = resolved.into_iter().unzip();
+        Some((names.into(), types))
+    }
+
     /// Names and types of the columns of a row-valued expression's type, for `(row).field` and `(row).*`.
     pub(crate) fn row_fields(&self, expr: &Expr) -> Option<(Arc<[Arc<str>]>, Vec<SqlType>)> {
         match expr {
             Expr::Row { fields, names, .. } => Some((names.clone(), fields.iter().map(Expr::ty).collect())),
             Expr::Case { branches, otherwise, ty } if ty.oid == Oid::RECORD && branches.len() == 1 => self.row_fields(otherwise),
+            Expr::Call { function, arguments, ty, .. } if ty.oid == Oid::RECORD => self.out_fields(function, arguments),
+            Expr::Column { id, ty } if ty.oid == Oid::RECORD => {
+                let mut sets = self.levels.iter().flat_map(|level| &level.sets);
+                let (_, call) = sets.find(|(column, _)| column == id)?;
+                self.out_fields(call.function, &call.arguments)
+            }
             other => {
                 let (names, types) = self.names.composite_fields(type_facts::base(&self.names, other.ty().oid))?;
                 Some((names, types.to_vec()))
@@ -393,7 +414,8 @@ impl RangeEntry {
             return if matching.next().is_some() { Err(ambiguous(name, location)) } else { Ok(Some(Some(at))) };
         }
         let has_system = matches!(self.source, EntrySource::Table(_) | EntrySource::System(_));
-        Ok((has_system && system_attribute(name).is_some()).then_some(None))
+        let has_identity = matches!(self.source, EntrySource::Names) && self.relation.is_some() && name == "tableoid";
+        Ok((has_identity || has_system && system_attribute(name).is_some()).then_some(None))
     }
 
     /// The scan of a table entry, with the columns that were used.
@@ -446,9 +468,15 @@ fn ambiguous(name: &str, location: i32) -> Error {
 fn check_lateral(item: &NamespaceItem, entry: &RangeEntry, location: i32) -> Result<()> {
     if item.lateral_only && !item.lateral_ok {
         let message = format!("invalid reference to FROM-clause entry for table \"{}\"", entry.alias);
-        return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message)
-            .detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.")
-            .at(ast::position(location)));
+        let error = Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(ast::position(location));
+        if entry.is_target {
+            return Err(error.hint(format!(
+                "There is an entry for table \"{}\", but it cannot be referenced from this part of the query.",
+                entry.alias
+            )));
+        }
+        return Err(error
+            .detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference."));
     }
     Ok(())
 }

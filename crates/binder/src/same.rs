@@ -60,6 +60,14 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
     }
 }
 
+/// The expression below conversions that nobody wrote (strip_implicit_coercions).
+pub(crate) fn strip_implicit(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Cast { operand, explicit: false, .. } => strip_implicit(operand),
+        other => other,
+    }
+}
+
 fn same_subscript(left: &Subscript, right: &Subscript) -> bool {
     let option = |a: &Option<Expr>, b: &Option<Expr>| match (a, b) {
         (Some(a), Some(b)) => same(a, b),

@@ -91,13 +91,16 @@ impl Binder<'_> {
             SubLinkType::ArraySublink => {
                 let bound = self.bind_nested(query)?;
                 let element_type = only_column(&bound, position)?;
-                let ty = match type_facts::element(&self.names, element_type.oid) {
-                    Some(_) => element_type,
-                    None => type_facts::array(&self.names, element_type.oid).ok_or_else(|| {
+                // Arrays of arrays are arrays of one more dimension.
+                let is_array = type_facts::element(&self.names, element_type.oid).is_some();
+                let ty = match type_facts::array(&self.names, element_type.oid) {
+                    Some(array) => array,
+                    None if is_array => element_type,
+                    None => {
                         let name = self.names.format_type_oid(element_type.oid);
-                        Error::new(SqlState::UNDEFINED_OBJECT, format!("could not find array type for data type {name}"))
-                            .at(position)
-                    })?,
+                        let message = format!("could not find array type for data type {name}");
+                        return Err(Error::new(SqlState::UNDEFINED_OBJECT, message).at(position));
+                    }
                 };
                 let output = bound.ids();
                 self.subquery(bound.plan, output, SubqueryKind::Array { element_type }, ty)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{IdentityKind, Relation, RelationKind, type_names::NamedRelation};
-use expr::{Expr, expression::Subscript};
+use expr::Expr;
 use pg_query::protobuf::{AIndices, Node, RangeVar, ReturningClause, node::Node as Ast};
 use plan::{
     OutputColumn,
@@ -133,14 +133,14 @@ impl Binder<'_> {
         let names = self.names.clone();
         let position = ast::position(location);
         let Some(first) = steps.first() else {
-            let (source, at) = (value.ty().oid, value.position());
+            let source = value.ty().oid;
             return self.coerce_to(value, ty, Context::Assignment)?.ok_or_else(|| {
                 let message = format!(
                     "subfield \"{name}\" is of type {} but expression is of type {}",
                     names.format_type_oid(ty.oid),
                     names.format_type_oid(source)
                 );
-                Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(at)
+                Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(position)
             });
         };
         match ast::content(first)? {
@@ -176,7 +176,7 @@ impl Binder<'_> {
                 let (subscripts, element) = self.bind_subscripts(ty, &indices, position)?;
                 let rest = &steps[indices.len()..];
                 let value = if rest.is_empty() {
-                    self.assign_element(value, element, name, &subscripts)?
+                    self.assign_element(value, element, name, position)?
                 } else {
                     let inner = Expr::Subscript { operand: Box::new(base.clone()), subscripts: subscripts.clone(), ty: element };
                     self.assign_part(inner, element, rest, value, name, location)?
@@ -187,15 +187,15 @@ impl Binder<'_> {
         }
     }
 
-    fn assign_element(&mut self, value: Typed, element: SqlType, name: &str, _subscripts: &[Subscript]) -> Result<Expr> {
-        let (source, at) = (value.ty().oid, value.position());
+    fn assign_element(&mut self, value: Typed, element: SqlType, name: &str, position: Option<usize>) -> Result<Expr> {
+        let source = value.ty().oid;
         self.coerce_to(value, element, Context::Assignment)?.ok_or_else(|| {
             let message = format!(
                 "subscripted assignment to \"{name}\" requires type {} but expression is of type {}",
                 self.names.format_type_oid(element.oid),
                 self.names.format_type_oid(source)
             );
-            Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(at)
+            Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(position)
         })
     }
 

@@ -50,6 +50,7 @@ impl Binder<'_> {
         from: &[Node],
     ) -> Result<(usize, FromTree)> {
         let entry = self.add_table(relation, alias)?;
+        self.level_mut().entries[entry].is_target = true;
         self.level_mut().namespace.push(NamespaceItem { lateral_only: true, lateral_ok: false, ..NamespaceItem::visible(entry) });
         let tree = self.bind_from(from)?;
         let target = FromTree::Entry(entry);

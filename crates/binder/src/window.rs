@@ -54,6 +54,7 @@ pub(crate) struct PendingWindowCall {
     pub(crate) column: ColumnId,
     pub(crate) call: AggregateCall,
     pub(crate) window: usize,
+    pub(crate) location: i32,
 }
 
 impl Binder<'_> {
@@ -86,7 +87,7 @@ impl Binder<'_> {
         }
         let window = self.find_window(over)?;
         let given = self.new_given(bound.ty);
-        self.level_mut().window_calls.push(PendingWindowCall { column: given.id, call: bound, window });
+        self.level_mut().window_calls.push(PendingWindowCall { column: given.id, call: bound, window, location: call.location });
         Ok(Typed::new(Expr::Column { id: given.id, ty: given.ty }, start))
     }
 
