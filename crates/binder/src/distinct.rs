@@ -49,7 +49,9 @@ impl Binder<'_> {
         if leading < keys.len() && leading < on.len() {
             let message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions";
             let missing = on.iter().find(|target| !keys[..leading].iter().any(|key| key.target == **target));
-            let at = missing.and_then(|target| on.iter().position(|known| known == target)).map_or(-1, |at| ast::location(&clause[at]));
+            let at = missing
+                .and_then(|target| on.iter().position(|known| known == target))
+                .map_or(-1, |at| ast::location(&clause[at]));
             return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, message).at(ast::position(at)));
         }
         Ok(Distinct::On(on))

@@ -299,8 +299,9 @@ impl Binder<'_> {
             Expr::Array { elements, multidimensional: false, .. } => {
                 values.extend(elements.into_iter().map(|element| Typed::new(element, location)));
             }
-            Expr::Constant { value: Datum::Array(array), .. } => values
-                .extend(array.elements.iter().map(|value| Typed::new(Expr::constant(value.clone(), element), location))),
+            Expr::Constant { value: Datum::Array(array), .. } => {
+                values.extend(array.elements.iter().map(|value| Typed::new(Expr::constant(value.clone(), element), location)))
+            }
             _ => return Err(Error::unsupported(format!("a computed VARIADIC array argument of {}", function.name)).at(position)),
         }
         Ok(values)

@@ -380,7 +380,11 @@ impl Binder<'_> {
     }
 
     /// The OUT parameters of a function that returns a record.
-    fn out_fields(&self, function: &'static catalog::builtin::BuiltinFunction, arguments: &[Expr]) -> Option<(Arc<[Arc<str>]>, Vec<SqlType>)> {
+    fn out_fields(
+        &self,
+        function: &'static catalog::builtin::BuiltinFunction,
+        arguments: &[Expr],
+    ) -> Option<(Arc<[Arc<str>]>, Vec<SqlType>)> {
         let columns = crate::function_call::out_columns(function)?;
         let resolved = self.resolve_out(columns, arguments, function).ok()?;
         let (names, types): (Vec<_>, Vec<_>) = resolved.into_iter().unzip();
@@ -475,8 +479,7 @@ fn check_lateral(item: &NamespaceItem, entry: &RangeEntry, location: i32) -> Res
                 entry.alias
             )));
         }
-        return Err(error
-            .detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference."));
+        return Err(error.detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference."));
     }
     Ok(())
 }

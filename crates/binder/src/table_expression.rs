@@ -140,7 +140,9 @@ impl Binder<'_> {
                     names.format_type_oid(ty.oid),
                     names.format_type_oid(source)
                 );
-                Error::new(SqlState::DATATYPE_MISMATCH, message).hint("You will need to rewrite or cast the expression.").at(position)
+                Error::new(SqlState::DATATYPE_MISMATCH, message)
+                    .hint("You will need to rewrite or cast the expression.")
+                    .at(position)
             });
         };
         match ast::content(first)? {
