@@ -154,6 +154,9 @@ pub struct SystemType {
     pub collation: Oid,
 }
 
+/// Rows of pg_settings as the engine's settings read them, one a line, cells cut at tabs.
+pub const SETTINGS: &str = include_str!("../data/pg_settings.tsv");
+
 /// All facts, indexed the ways the binder asks.
 pub struct Builtins {
     pub types: Vec<BuiltinType>,

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use expr::{ColumnId, EvalContext};
-use plan::{Query, physical::PhysicalPlan};
+use expr::{Batch, ColumnId, EvalContext};
+use plan::{Query, physical::PhysicalPlan, statement::CteId};
 use types::Result;
 
 use crate::{
     Execution, Tables,
     cte::CteNode,
     node::{Compiler, Node, layout, positions},
-    run::{Run, Shared},
+    run::{Run, Shared, WorkTable},
     subplan::{SubplanNode, Subplans},
 };
 
@@ -66,6 +66,23 @@ impl Prepared {
             context.subplans = Arc::new(Subplans::new(shared.clone()));
         }
         let run = Run { context, shared, work: None };
+        Execution::new(run, self.root.clone())
+    }
+
+    /// Like [`Prepared::open`], for a plan whose `WorkTable` of this id reads rows that the caller has: COPY FROM.
+    pub fn open_with_input(
+        self: &Arc<Prepared>,
+        tables: Arc<dyn Tables>,
+        mut context: EvalContext,
+        input: CteId,
+        batches: Vec<Batch>,
+    ) -> Result<Execution> {
+        let shared = Arc::new(Shared::new(self.clone(), tables));
+        if !self.subplans.is_empty() {
+            context.subplans = Arc::new(Subplans::new(shared.clone()));
+        }
+        let work = WorkTable { cte: input, batches, outer: None };
+        let run = Run { context, shared, work: Some(Arc::new(work)) };
         Execution::new(run, self.root.clone())
     }
 }

@@ -6,6 +6,7 @@
 pub mod comparison;
 pub mod explain;
 pub mod logical;
+mod logical_visit;
 pub mod physical;
 mod physical_visit;
 pub mod print_expression;

@@ -1,0 +1,254 @@
+//! What all sessions of a process share: databases, roles, the list of sessions, deadlines.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, AtomicU32, Ordering},
+    },
+};
+
+use catalog::Catalog;
+use parking_lot::{Mutex, RwLock};
+use txn::Store;
+use types::{Error, Oid, Result, SqlState, TimestampTz};
+
+use crate::{
+    clock,
+    plan_cache::PlanCache,
+    session::{Session, shared::SessionShared},
+    settings::Settings,
+    timer::Timer,
+};
+
+/// One database of the cluster (pg_database).
+pub struct Database {
+    pub oid: Oid,
+    pub name: Arc<str>,
+    pub owner: Arc<str>,
+    pub is_template: bool,
+    pub allow_connections: bool,
+    pub comment: Option<Arc<str>>,
+    pub store: Arc<Store>,
+    pub(crate) plans: Arc<PlanCache>,
+}
+
+/// A role (pg_authid). All roles may log in and are administrators until access control tells them apart.
+#[derive(Clone, Debug)]
+pub struct Role {
+    pub oid: Oid,
+    pub name: Arc<str>,
+}
+
+/// Everything that sessions share.
+pub struct Cluster {
+    databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
+    roles: RwLock<BTreeMap<Arc<str>, Role>>,
+    next_oid: AtomicU32,
+    sessions: Mutex<BTreeMap<i32, Arc<SessionShared>>>,
+    next_pid: AtomicI32,
+    pub(crate) timer: Timer,
+    pub started: TimestampTz,
+}
+
+/// What a client says when it connects.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectOptions {
+    pub user: String,
+    /// The user's name when absent.
+    pub database: Option<String>,
+    /// Settings of the start-up packet.
+    pub settings: Vec<(String, String)>,
+    /// Address and port, when it came over TCP.
+    pub client: Option<std::net::SocketAddr>,
+}
+
+/// The database that clients get when they name none of their own.
+pub const DEFAULT_DATABASE: &str = "heliosdb";
+
+impl Default for Cluster {
+    fn default() -> Cluster {
+        Cluster::new()
+    }
+}
+
+impl Cluster {
+    /// A fresh cluster with the databases that tools expect.
+    pub fn new() -> Cluster {
+        let cluster = Cluster {
+            databases: RwLock::default(),
+            roles: RwLock::default(),
+            next_oid: AtomicU32::new(Oid::FIRST_NORMAL.0),
+            sessions: Mutex::default(),
+            next_pid: AtomicI32::new(101),
+            timer: Timer::default(),
+            started: clock::now(),
+        };
+        cluster.roles.write().insert("postgres".into(), Role { oid: Oid::BOOTSTRAP_ROLE, name: "postgres".into() });
+        for (oid, name, is_template, allow_connections) in [
+            (1, "template1", true, true),
+            (4, "template0", true, false),
+            (5, "postgres", false, true),
+            (6, DEFAULT_DATABASE, false, true),
+        ] {
+            let store = Store::new(Catalog::new());
+            cluster.put_database(Oid(oid), name, is_template, allow_connections, store);
+        }
+        cluster
+    }
+
+    fn put_database(&self, oid: Oid, name: &str, is_template: bool, allow_connections: bool, store: Arc<Store>) {
+        let database = Database {
+            oid,
+            name: name.into(),
+            owner: "postgres".into(),
+            is_template,
+            allow_connections,
+            comment: None,
+            store,
+            plans: Arc::default(),
+        };
+        self.databases.write().insert(name.into(), Arc::new(database));
+    }
+
+    pub fn database(&self, name: &str) -> Option<Arc<Database>> {
+        self.databases.read().get(name).cloned()
+    }
+
+    /// All databases in order of name.
+    pub fn databases(&self) -> Vec<Arc<Database>> {
+        self.databases.read().values().cloned().collect()
+    }
+
+    /// CREATE DATABASE: a clone of the template's newest value, O(1) in its rows.
+    ///
+    /// Errors: 42P04 when it exists, 3D000 when the template does not.
+    pub fn create_database(&self, name: &str, template: &str) -> Result<()> {
+        let template = self.database(template).ok_or_else(|| {
+            Error::new(SqlState::UNDEFINED_DATABASE, format!("template database \"{template}\" does not exist"))
+        })?;
+        if self.databases.read().contains_key(name) {
+            return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{name}\" already exists")));
+        }
+        let oid = Oid(self.next_oid.fetch_add(1, Ordering::Relaxed));
+        self.put_database(oid, name, false, true, template.store.fork());
+        Ok(())
+    }
+
+    /// DROP DATABASE. `session_database` is the one the asking session is connected to.
+    ///
+    /// Errors: 3D000, 55006 while somebody is connected to it (unless `force`, which ends their sessions).
+    pub fn drop_database(&self, name: &str, session_database: &str, force: bool) -> Result<()> {
+        let in_use = |message: &str| Error::new(SqlState::OBJECT_IN_USE, message);
+        let Some(database) = self.database(name) else {
+            return Err(Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist")));
+        };
+        if name == session_database {
+            return Err(in_use("cannot drop the currently open database"));
+        }
+        if database.is_template {
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, "cannot drop a template database"));
+        }
+        let others: Vec<Arc<SessionShared>> =
+            self.sessions.lock().values().filter(|session| session.database == database.name).cloned().collect();
+        if !others.is_empty() && !force {
+            let count = others.len();
+            let detail = match count {
+                1 => "There is 1 other session using the database.".to_owned(),
+                _ => format!("There are {count} other sessions using the database."),
+            };
+            return Err(in_use(&format!("database \"{name}\" is being accessed by other users")).detail(detail));
+        }
+        others.iter().for_each(|session| session.terminate());
+        self.databases.write().remove(name);
+        Ok(())
+    }
+
+    /// ALTER DATABASE ... RENAME TO
+    pub fn rename_database(&self, name: &str, new_name: &str, session_database: &str) -> Result<()> {
+        if name == session_database {
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "current database cannot be renamed"));
+        }
+        let mut databases = self.databases.write();
+        if databases.contains_key(new_name) {
+            return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{new_name}\" already exists")));
+        }
+        let old = databases
+            .remove(name)
+            .ok_or_else(|| Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist")))?;
+        let renamed = Database {
+            oid: old.oid,
+            name: new_name.into(),
+            owner: old.owner.clone(),
+            is_template: old.is_template,
+            allow_connections: old.allow_connections,
+            comment: old.comment.clone(),
+            store: old.store.clone(),
+            plans: old.plans.clone(),
+        };
+        databases.insert(new_name.into(), Arc::new(renamed));
+        Ok(())
+    }
+
+    pub fn roles(&self) -> Vec<Role> {
+        self.roles.read().values().cloned().collect()
+    }
+
+    /// The role of this name, made when first seen: under trust any name may connect, with an administrator's rights.
+    fn role(&self, name: &str) -> Role {
+        if let Some(role) = self.roles.read().get(name) {
+            return role.clone();
+        }
+        let role = Role { oid: Oid(self.next_oid.fetch_add(1, Ordering::Relaxed)), name: name.into() };
+        self.roles.write().entry(role.name.clone()).or_insert(role).clone()
+    }
+
+    /// Opens a session.
+    ///
+    /// Errors: 3D000, 22023 for a bad start-up setting.
+    pub fn connect(self: &Arc<Cluster>, options: ConnectOptions) -> Result<Session> {
+        let name = options.database.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| options.user.clone());
+        let database = self
+            .database(&name)
+            .ok_or_else(|| Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist")))?;
+        if !database.allow_connections {
+            return Err(Error::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("database \"{name}\" is not currently accepting connections"),
+            ));
+        }
+        let role = self.role(&options.user);
+        let mut settings = Settings::default();
+        for (setting, value) in &options.settings {
+            settings.set_default(setting, value)?;
+        }
+        settings.set_internal("session_authorization", &role.name);
+        let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::new(SessionShared::new(pid, role, &database, settings, options.client));
+        self.sessions.lock().insert(pid, shared.clone());
+        Ok(Session::new(self.clone(), database, shared))
+    }
+
+    pub(crate) fn disconnected(&self, pid: i32) {
+        self.sessions.lock().remove(&pid);
+    }
+
+    /// All sessions in order of pid.
+    pub fn sessions(&self) -> Vec<Arc<SessionShared>> {
+        self.sessions.lock().values().cloned().collect()
+    }
+
+    /// The session of this pid.
+    pub fn session(&self, pid: i32) -> Option<Arc<SessionShared>> {
+        self.sessions.lock().get(&pid).cloned()
+    }
+
+    /// A cancel request from the network: does nothing unless pid and secret key belong together.
+    pub fn cancel(&self, pid: i32, secret: i32) {
+        if let Some(session) = self.session(pid)
+            && session.secret == secret
+        {
+            session.cancel(expr::context::CancelReason::UserRequest);
+        }
+    }
+}

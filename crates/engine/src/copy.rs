@@ -1,0 +1,124 @@
+//! COPY: rows to and from the client or a file on the server, as text, CSV or binary.
+
+mod copy_in;
+mod copy_out;
+mod decode;
+mod encode;
+mod options;
+
+use std::sync::Arc;
+
+use catalog::Relation;
+use pg_query::protobuf::{CopyStmt, Node};
+use types::{Error, Result, SqlState};
+
+pub use copy_in::CopyIn;
+pub use copy_out::CopyOut;
+pub use options::{CopyFormat, CopyOptions};
+
+use crate::{
+    ddl::{relation_named, strings},
+    session::{Outcome, Session},
+};
+
+impl Session {
+    pub(crate) async fn execute_copy(&mut self, statement: &CopyStmt, _sql: &str) -> Result<Outcome> {
+        if statement.is_program {
+            return Err(Error::unsupported("COPY ... PROGRAM"));
+        }
+        let options = options::read(&statement.options, statement.is_from)?;
+        self.begin_statement()?;
+        if statement.is_from {
+            self.refuse_read_only("COPY FROM")?;
+            let copy = Box::new(self.begin_copy_in(statement, options).await?);
+            if statement.filename.is_empty() {
+                return Ok(Outcome::CopyIn(copy));
+            }
+            return self.copy_from_file(copy, &statement.filename).await;
+        }
+        let copy = Box::new(self.begin_copy_out(statement, options).await?);
+        if statement.filename.is_empty() {
+            return Ok(Outcome::CopyOut(copy));
+        }
+        self.copy_to_file(copy, &statement.filename)
+    }
+
+    /// The table COPY names and the positions of its columns, in order.
+    pub(crate) fn copy_columns(&mut self, statement: &CopyStmt) -> Result<(Arc<Relation>, Vec<usize>)> {
+        let names = self.names()?;
+        let range = statement.relation.as_ref().ok_or_else(|| Error::internal("COPY without a table"))?;
+        let relation = relation_named(&names, range)?;
+        let listed = strings(&statement.attlist);
+        if listed.is_empty() {
+            let all =
+                relation.live_attributes().filter(|(_, attribute)| attribute.generated.is_none()).map(|(at, _)| at).collect();
+            return Ok((relation, all));
+        }
+        let mut positions = Vec::new();
+        for name in listed {
+            let (position, attribute) = relation.attribute(&name).ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!("column \"{name}\" of relation \"{}\" does not exist", relation.name),
+                )
+            })?;
+            if attribute.generated.is_some() {
+                return Err(Error::new(SqlState::INVALID_COLUMN_REFERENCE, format!("column \"{name}\" is a generated column"))
+                    .detail("Generated columns cannot be used in COPY."));
+            }
+            if positions.contains(&position) {
+                return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
+            }
+            positions.push(position);
+        }
+        Ok((relation, positions))
+    }
+}
+
+/// Columns named in an option such as FORCE_NULL (a, b), as flags over the copied columns.
+fn flags_for(names: Option<&options::ColumnChoice>, relation: &Relation, positions: &[usize], option: &str) -> Result<Vec<bool>> {
+    match names {
+        None => Ok(vec![false; positions.len()]),
+        Some(options::ColumnChoice::All) => Ok(vec![true; positions.len()]),
+        Some(options::ColumnChoice::Listed(names)) => {
+            let mut flags = vec![false; positions.len()];
+            for name in names {
+                let position = relation.attribute(name).map(|(position, _)| position).ok_or_else(|| {
+                    Error::new(
+                        SqlState::UNDEFINED_COLUMN,
+                        format!("column \"{name}\" of relation \"{}\" does not exist", relation.name),
+                    )
+                })?;
+                let at = positions.iter().position(|known| *known == position).ok_or_else(|| {
+                    Error::new(SqlState::INVALID_COLUMN_REFERENCE, format!("{option} column \"{name}\" not referenced by COPY"))
+                })?;
+                flags[at] = true;
+            }
+            Ok(flags)
+        }
+    }
+}
+
+/// A file that the server is to read or write.
+fn file_error(action: &str, path: &str, error: &std::io::Error) -> Error {
+    let sqlstate = match error.kind() {
+        std::io::ErrorKind::NotFound => SqlState::UNDEFINED_FILE,
+        std::io::ErrorKind::PermissionDenied => SqlState::INSUFFICIENT_PRIVILEGE,
+        _ => SqlState::IO_ERROR,
+    };
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    let word = if action == "reading" { "FROM" } else { "TO" };
+    let instead = if action == "reading" { "read" } else { "write" };
+    Error::new(sqlstate, format!("could not open file \"{path}\" for {action}: {reason}")).hint(format!(
+        "COPY {word} instructs the PostgreSQL server process to {instead} a file. You may want a client-side facility such as psql's \\copy."
+    ))
+}
+
+/// The query of COPY (query) TO.
+fn query_of(statement: &CopyStmt) -> Option<&Node> {
+    statement.query.as_deref()
+}

@@ -1,0 +1,442 @@
+//! COPY FROM: bytes to rows, rows through the same path as INSERT, staged together at the end.
+
+use crate::definition_text;
+use std::{io::Read, sync::Arc};
+
+use catalog::Relation;
+use executor::Prepared;
+use expr::{Batch, ColumnId};
+use pg_query::protobuf::CopyStmt;
+use plan::{
+    logical::{Given, LogicalPlan},
+    statement::CteId,
+};
+use storage::Column;
+use txn::{LockMode, Staged, StatementWrites};
+use types::{
+    Datum, Error, FormatSettings, Result, SqlState, SqlType,
+    binary_format::datum_from_binary,
+    text_format::{TypeResolver, datum_from_text},
+};
+
+use super::{
+    CopyOptions,
+    decode::{Decoder, Fields, Piece},
+    file_error, flags_for,
+    options::{CopyFormat, Header},
+};
+use crate::session::{Outcome, Session, query::StatementTables, utility::command};
+
+/// Rows gathered before they go through the checks of INSERT.
+const BATCH_ROWS: usize = 1024;
+
+/// Names the input that a COPY's plan reads; no WITH query has this number.
+const INPUT: CteId = CteId(u32::MAX);
+
+/// A COPY FROM STDIN under way.
+pub struct CopyIn {
+    relation: Arc<Relation>,
+    positions: Vec<usize>,
+    types: Vec<SqlType>,
+    format: CopyFormat,
+    header: Header,
+    decoder: Decoder,
+    /// Received and not yet decoded.
+    buffer: Vec<u8>,
+    fields: Fields,
+    pending: Vec<Column>,
+    /// Lines as received, for the context of errors; those of the pending rows.
+    pending_lines: Vec<(u64, Vec<u8>)>,
+    line: u64,
+    plan: Arc<Prepared>,
+    tables: Arc<StatementTables>,
+    context: expr::EvalContext,
+    settings: Arc<FormatSettings>,
+    resolver: Arc<dyn TypeResolver + Send + Sync>,
+    writes: StatementWrites,
+    count: u64,
+    ended: bool,
+}
+
+impl Session {
+    pub(crate) async fn begin_copy_in(&mut self, statement: &CopyStmt, options: CopyOptions) -> Result<CopyIn> {
+        let (relation, _) = self.copy_columns(statement)?;
+        if !matches!(relation.kind, catalog::RelationKind::Table { .. }) {
+            return Err(Error::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!("cannot copy to {} \"{}\"", relation.kind_name(), relation.name),
+            ));
+        }
+        self.lock_relation(relation.oid, LockMode::RowExclusive, false).await?;
+        self.begin_statement()?;
+        let (relation, positions) = self.copy_columns(statement)?;
+        let mut decoder = Decoder::new(options.clone());
+        decoder.force_not_null = flags_for(options.force_not_null.as_ref(), &relation, &positions, "FORCE_NOT_NULL")?;
+        decoder.force_null = flags_for(options.force_null.as_ref(), &relation, &positions, "FORCE_NULL")?;
+        let types: Vec<SqlType> = positions.iter().map(|&position| relation.attributes[position].ty).collect();
+        let plan = self.copy_plan(&relation, &positions, &types, statement)?;
+        let context = crate::session::environment::eval_context(self, Arc::from([]))?;
+        let names = self.names()?;
+        let tables = self.statement_tables(&[])?;
+        let open = self.open_transaction()?;
+        open.has_run_query = true;
+        let settings = open.format.clone();
+        self.end_statement();
+        Ok(CopyIn {
+            pending: types.iter().map(|ty| Column::new(ty.physical)).collect(),
+            relation,
+            positions,
+            types,
+            format: options.format,
+            header: options.header,
+            decoder,
+            buffer: Vec::new(),
+            fields: Fields::default(),
+            pending_lines: Vec::new(),
+            line: 0,
+            plan,
+            tables,
+            context,
+            settings,
+            resolver: names,
+            writes: StatementWrites::default(),
+            count: 0,
+            ended: false,
+        })
+    }
+
+    /// The plan of `INSERT INTO t (columns)` whose source is the rows received.
+    fn copy_plan(
+        &mut self,
+        relation: &Relation,
+        positions: &[usize],
+        types: &[SqlType],
+        statement: &CopyStmt,
+    ) -> Result<Arc<Prepared>> {
+        let names = self.names()?;
+        let schema = names.catalog.schema(relation.schema).map_or_else(String::new, |schema| schema.name.to_string());
+        let table = catalog::type_names::quote_qualified(Some(&schema), &relation.name);
+        let list: Vec<String> = positions
+            .iter()
+            .map(|&position| catalog::type_names::quote_identifier(&relation.attributes[position].name).into_owned())
+            .collect();
+        let parameters: Vec<String> = (1..=positions.len()).map(|number| format!("${number}")).collect();
+        let sql = match positions {
+            [] => format!("INSERT INTO {table} DEFAULT VALUES"),
+            // COPY fills identity columns with what it is given, as OVERRIDING SYSTEM VALUE does.
+            _ => format!("INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES ({})", list.join(", "), parameters.join(", ")),
+        };
+        let parsed = binder::parse::parse(&sql)?.pop().ok_or_else(|| Error::internal("a COPY plan that is empty"))?;
+        let mut environment = self.environment(names.clone())?;
+        environment.parameters = types.iter().copied().map(Some).collect();
+        let mut bound = binder::bind(&parsed.node, &environment)?;
+        let first = bound.query.next_column;
+        let input: Vec<Given> = types.iter().enumerate().map(|(at, &ty)| Given { id: ColumnId(first + at as u32), ty }).collect();
+        bound.query.next_column += types.len() as u32;
+        let LogicalPlan::Insert(insert) = &mut bound.query.root else {
+            return Err(Error::internal("a COPY plan that is no INSERT"));
+        };
+        // The parameters stand in a row of VALUES, whose columns the INSERT's values read.
+        let given = values_columns(&insert.source)?;
+        for value in &mut insert.values {
+            replace_columns(value, &given, &input);
+        }
+        *insert.source = LogicalPlan::WorkTable { cte: INPUT, columns: input.clone() };
+        if let Some(condition) = statement.where_clause.as_deref() {
+            let named: Vec<(Arc<str>, Given)> = positions
+                .iter()
+                .zip(&input)
+                .map(|(&position, given)| (relation.attributes[position].name.clone(), *given))
+                .collect();
+            let predicate = definition_text::bind_condition(condition, &named, binder::ExpressionKind::CopyWhere, &environment)?;
+            let source = std::mem::replace(&mut *insert.source, LogicalPlan::WorkTable { cte: INPUT, columns: Vec::new() });
+            *insert.source = LogicalPlan::Filter { input: Box::new(source), predicate };
+        }
+        let query = optimizer::optimize(bound.query, &names.catalog, &crate::session::query::NoStatistics)?;
+        Ok(Arc::new(Prepared::new(Arc::new(query))?))
+    }
+
+    pub(crate) async fn copy_from_file(&mut self, mut copy: Box<CopyIn>, path: &str) -> Result<Outcome> {
+        let mut file = std::fs::File::open(path).map_err(|error| file_error("reading", path, &error))?;
+        let mut piece = vec![0; 1 << 16];
+        loop {
+            let read = file
+                .read(&mut piece)
+                .map_err(|error| Error::new(SqlState::IO_ERROR, format!("could not read from COPY file: {error}")))?;
+            if read == 0 {
+                break;
+            }
+            copy.feed(&piece[..read])?;
+        }
+        let tag = copy.complete(self).await?;
+        Ok(command(&tag))
+    }
+
+    /// Ends a COPY FROM STDIN whose data has all come; the command tag.
+    ///
+    /// Errors: 22P04 and whatever INSERT finds; the transaction has failed then.
+    pub async fn finish_copy_in(&mut self, copy: &mut CopyIn) -> Result<String> {
+        copy.complete(self).await.map_err(|error| self.failed(error, ""))
+    }
+
+    /// The client gave up a COPY FROM STDIN, or broke off.
+    pub fn fail_copy_in(&mut self, error: Error) -> Error {
+        self.failed(error, "")
+    }
+}
+
+/// What a row of VALUES gives: each column's id and its expression.
+fn values_columns(plan: &LogicalPlan) -> Result<Vec<(ColumnId, expr::Expr)>> {
+    match plan {
+        LogicalPlan::Values { rows, columns } if rows.len() == 1 => {
+            Ok(columns.iter().map(|column| column.id).zip(rows[0].iter().cloned()).collect())
+        }
+        LogicalPlan::Project { input, columns } => {
+            let below = values_columns(input)?;
+            let mut given = below.clone();
+            for column in columns {
+                let mut expression = column.expression.clone();
+                substitute(&mut expression, &below);
+                given.push((column.id, expression));
+            }
+            Ok(given)
+        }
+        _ => Err(Error::internal("a COPY plan of an unexpected form")),
+    }
+}
+
+fn substitute(expression: &mut expr::Expr, given: &[(ColumnId, expr::Expr)]) {
+    if let expr::Expr::Column { id, .. } = expression {
+        if let Some((_, value)) = given.iter().find(|(known, _)| known == id) {
+            *expression = value.clone();
+        }
+        return;
+    }
+    expression.for_each_child_mut(&mut |child| substitute(child, given));
+}
+
+fn replace_columns(value: &mut expr::Expr, given: &[(ColumnId, expr::Expr)], input: &[Given]) {
+    substitute(value, given);
+    replace_parameters(value, input);
+}
+
+/// Turns `$n` into the n-th input column.
+fn replace_parameters(expression: &mut expr::Expr, input: &[Given]) {
+    if let expr::Expr::Parameter { index, .. } = expression {
+        let given = input[*index];
+        *expression = expr::Expr::Column { id: given.id, ty: given.ty };
+        return;
+    }
+    expression.for_each_child_mut(&mut |child| replace_parameters(child, input));
+}
+
+impl CopyIn {
+    pub fn column_count(&self) -> usize {
+        self.types.len()
+    }
+
+    pub fn is_binary(&self) -> bool {
+        self.format == CopyFormat::Binary
+    }
+
+    /// Takes a piece of data as it came.
+    ///
+    /// Errors: 22P04, 22P02 and the like, with the line as context.
+    pub fn feed(&mut self, data: &[u8]) -> Result<()> {
+        self.buffer.extend_from_slice(data);
+        self.decode(false)
+    }
+
+    fn decode(&mut self, at_end: bool) -> Result<()> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut start = 0;
+        let decoded = loop {
+            if self.ended || start >= buffer.len() && !(at_end && self.is_binary()) {
+                break Ok(());
+            }
+            match self.decoder.next(&buffer[start..], at_end, &mut self.fields) {
+                Ok(Piece::Row(taken)) => {
+                    let line = &buffer[start..start + taken];
+                    start += taken;
+                    if let Err(error) = self.take_row(line) {
+                        break Err(error);
+                    }
+                }
+                Ok(Piece::End) => self.ended = true,
+                Ok(Piece::Incomplete) => break Ok(()),
+                Err(error) => break Err(error.context(format!("COPY {}, line {}", self.relation.name, self.line + 1))),
+            }
+        };
+        self.buffer = buffer;
+        self.buffer.drain(..start);
+        if self.ended {
+            self.buffer.clear();
+        }
+        decoded
+    }
+
+    /// One row cut into fields: skips the header, reads the values, and sends full batches on.
+    fn take_row(&mut self, line: &[u8]) -> Result<()> {
+        self.line += 1;
+        if self.line == 1 && self.header != Header::None {
+            return if self.header == Header::Match { self.match_header() } else { Ok(()) };
+        }
+        let expected = self.types.len();
+        let found = self.fields.len();
+        let in_line = |error: Error, line_number: u64, relation: &Relation| {
+            error.context(format!("COPY {}, line {line_number}: \"{}\"", relation.name, shown(line)))
+        };
+        let bad = |message: String| Error::new(SqlState::BAD_COPY_FILE_FORMAT, message);
+        if self.is_binary() && found != expected {
+            return Err(bad(format!("row field count is {found}, expected {expected}"))
+                .context(format!("COPY {}, line {}", self.relation.name, self.line)));
+        }
+        if expected == 0 && found == 1 && self.fields.get(0).is_none_or(<[u8]>::is_empty) {
+            // A row of no columns is an empty line.
+        } else if found < expected {
+            let name = &self.relation.attributes[self.positions[found]].name;
+            return Err(in_line(bad(format!("missing data for column \"{name}\"")), self.line, &self.relation));
+        } else if found > expected {
+            return Err(in_line(bad("extra data after last expected column".into()), self.line, &self.relation));
+        }
+        for at in 0..expected {
+            if let Err(error) = self.take_field(at) {
+                let name = &self.relation.attributes[self.positions[at]].name;
+                let value = self.fields.get(at).map(|bytes| format!(": \"{}\"", shown(bytes))).unwrap_or_default();
+                return Err(error.context(format!("COPY {}, line {}, column {name}{value}", self.relation.name, self.line)));
+            }
+        }
+        let kept = &line[..line.len().min(128)];
+        self.pending_lines.push((self.line, kept.to_vec()));
+        if self.pending_lines.len() >= BATCH_ROWS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn take_field(&mut self, at: usize) -> Result<()> {
+        let ty = self.types[at];
+        let Some(bytes) = self.fields.get(at) else {
+            self.pending[at].push(&Datum::Null);
+            return Ok(());
+        };
+        if self.format == CopyFormat::Binary {
+            let datum = datum_from_binary(bytes, ty, &*self.resolver)?;
+            self.pending[at].push(&datum);
+            return Ok(());
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| invalid_utf8(bytes, error.valid_up_to()))?;
+        if text.contains('\0') {
+            return Err(invalid_utf8(b"\0", 0));
+        }
+        if ty.physical == types::Physical::Text && ty.oid == types::Oid::TEXT {
+            self.pending[at].push_text(text);
+        } else {
+            let datum = datum_from_text(text, ty, &self.settings, &*self.resolver)?;
+            self.pending[at].push(&datum);
+        }
+        Ok(())
+    }
+
+    fn match_header(&self) -> Result<()> {
+        for (at, &position) in self.positions.iter().enumerate() {
+            let name = &self.relation.attributes[position].name;
+            let found = if at < self.fields.len() { self.fields.get(at) } else { None };
+            let found = found.map(String::from_utf8_lossy);
+            if found.as_deref() != Some(&**name) {
+                let shown = found.map_or_else(|| "null".to_owned(), |text| format!("\"{text}\""));
+                return Err(Error::new(
+                    SqlState::BAD_COPY_FILE_FORMAT,
+                    format!("column name mismatch in header line field {}: got {shown}, expected \"{name}\"", at + 1),
+                )
+                .context(format!("COPY {}, line 1", self.relation.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the pending rows through INSERT's checks; the changes are kept for staging.
+    fn flush(&mut self) -> Result<()> {
+        let lines = std::mem::take(&mut self.pending_lines);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let columns: Vec<Arc<Column>> = self
+            .pending
+            .iter_mut()
+            .map(|column| {
+                let physical = column.physical();
+                Arc::new(std::mem::replace(column, Column::new(physical)))
+            })
+            .collect();
+        let batch = Batch::new(columns, lines.len());
+        match self.insert(batch.clone()) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // Which row was it? One at a time, the first to fail is the one.
+                for (row, (number, line)) in lines.iter().enumerate() {
+                    if let Err(error) = self.insert(batch.take(&[row as u32])) {
+                        return Err(error.context(format!("COPY {}, line {number}: \"{}\"", self.relation.name, shown(line))));
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn insert(&mut self, batch: Batch) -> Result<()> {
+        let mut execution = self.plan.open_with_input(self.tables.clone(), self.context.clone(), INPUT, vec![batch])?;
+        while execution.next_batch()?.is_some() {}
+        self.count += execution.row_count();
+        let writes = execution.writes();
+        for table in writes.tables {
+            match self.writes.tables.iter_mut().find(|known| known.table == table.table) {
+                Some(known) => known.inserts.extend(table.inserts),
+                None => self.writes.tables.push(table),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is left, stages all rows and gives the command tag.
+    async fn complete(&mut self, session: &mut Session) -> Result<String> {
+        self.decode(true)?;
+        self.flush()?;
+        let writes = std::mem::take(&mut self.writes);
+        // The data cannot be asked for again: it stays staged while a lock is waited for.
+        loop {
+            session.begin_statement()?;
+            session.end_statement();
+            match session.open_transaction()?.txn.stage(&writes) {
+                Staged::Done => return Ok(format!("COPY {}", self.count)),
+                Staged::Wait(wait) => session.wait_for_lock(wait).await?,
+                Staged::Stale => session.shared().cancellation.check()?,
+                Staged::Failed(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// A line as error contexts show it: without its end, at most a hundred characters.
+fn shown(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end_matches(['\n', '\r']);
+    match text.char_indices().nth(100) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn invalid_utf8(bytes: &[u8], at: usize) -> Error {
+    let shown: Vec<String> = bytes[at..].iter().take(1).map(|byte| format!("0x{byte:02x}")).collect();
+    Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
+}
+
+impl Session {
+    /// Takes a piece of data of a COPY FROM STDIN.
+    ///
+    /// Errors: those of [`CopyIn::feed`]; the transaction has failed then.
+    pub fn feed_copy_in(&mut self, copy: &mut CopyIn, data: &[u8]) -> Result<()> {
+        copy.feed(data).map_err(|error| self.failed(error, ""))
+    }
+}

@@ -1,0 +1,141 @@
+//! COPY's layouts written: from rows to bytes.
+
+use expr::Batch;
+use types::{
+    FormatSettings, SqlType,
+    binary_format::datum_to_binary,
+    text_format::{TypeResolver, datum_to_text},
+};
+
+use super::{
+    decode::BINARY_SIGNATURE,
+    options::{CopyFormat, CopyOptions},
+};
+
+/// Appends rows in the layout that the options ask for.
+pub(super) struct Encoder {
+    pub(super) options: CopyOptions,
+    pub(super) types: Vec<SqlType>,
+    pub(super) force_quote: Vec<bool>,
+    text: String,
+}
+
+impl Encoder {
+    pub(super) fn new(options: CopyOptions, types: Vec<SqlType>, force_quote: Vec<bool>) -> Encoder {
+        Encoder { options, types, force_quote, text: String::new() }
+    }
+
+    /// What precedes all rows: a header line, or the binary signature.
+    pub(super) fn start(&mut self, names: &[&str], out: &mut Vec<u8>) {
+        match self.options.format {
+            CopyFormat::Binary => {
+                out.extend_from_slice(BINARY_SIGNATURE);
+                out.extend_from_slice(&[0; 8]);
+            }
+            _ if self.options.header != super::options::Header::None => {
+                for (at, name) in names.iter().enumerate() {
+                    if at > 0 {
+                        out.push(self.options.delimiter);
+                    }
+                    match self.options.format {
+                        CopyFormat::Csv => quote_csv(name, &self.options, false, names.len() == 1, out),
+                        _ => escape_text(name, self.options.delimiter, out),
+                    }
+                }
+                out.push(b'\n');
+            }
+            _ => {}
+        }
+    }
+
+    /// One row.
+    pub(super) fn row(
+        &mut self,
+        batch: &Batch,
+        row: usize,
+        settings: &FormatSettings,
+        resolver: &dyn TypeResolver,
+        out: &mut Vec<u8>,
+    ) {
+        if self.options.format == CopyFormat::Binary {
+            return self.binary_row(batch, row, out);
+        }
+        let single = batch.columns.len() == 1;
+        for (at, column) in batch.columns.iter().enumerate() {
+            if at > 0 {
+                out.push(self.options.delimiter);
+            }
+            if column.is_null(row) {
+                out.extend_from_slice(self.options.null.as_bytes());
+                continue;
+            }
+            self.text.clear();
+            datum_to_text(&column.datum(row), self.types[at], settings, resolver, &mut self.text);
+            match self.options.format {
+                CopyFormat::Csv => quote_csv(&self.text, &self.options, self.force_quote[at], single, out),
+                _ => escape_text(&self.text, self.options.delimiter, out),
+            }
+        }
+        out.push(b'\n');
+    }
+
+    fn binary_row(&self, batch: &Batch, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(batch.columns.len() as i16).to_be_bytes());
+        for (column, ty) in batch.columns.iter().zip(&self.types) {
+            if column.is_null(row) {
+                out.extend_from_slice(&(-1_i32).to_be_bytes());
+                continue;
+            }
+            let start = out.len();
+            out.extend_from_slice(&[0; 4]);
+            datum_to_binary(&column.datum(row), *ty, out);
+            let length = (out.len() - start - 4) as i32;
+            out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        }
+    }
+
+    /// What follows all rows.
+    pub(super) fn finish(&self, out: &mut Vec<u8>) {
+        if self.options.format == CopyFormat::Binary {
+            out.extend_from_slice(&(-1_i16).to_be_bytes());
+        }
+    }
+}
+
+fn escape_text(text: &str, delimiter: u8, out: &mut Vec<u8>) {
+    for &byte in text.as_bytes() {
+        let letter = match byte {
+            b'\\' => b'\\',
+            8 => b'b',
+            12 => b'f',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            11 => b'v',
+            byte if byte == delimiter => byte,
+            byte => {
+                out.push(byte);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', letter]);
+    }
+}
+
+fn quote_csv(text: &str, options: &CopyOptions, force: bool, single_column: bool, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    let special = |byte: &u8| *byte == options.delimiter || *byte == options.quote || matches!(byte, b'\n' | b'\r');
+    let needs_quotes = force || text == options.null || (single_column && text == "\\.") || bytes.iter().any(special);
+    if !needs_quotes {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    out.push(options.quote);
+    for &byte in bytes {
+        if byte == options.quote || byte == options.escape {
+            out.push(options.escape);
+        }
+        out.push(byte);
+    }
+    out.push(options.quote);
+}

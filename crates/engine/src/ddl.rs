@@ -1,0 +1,225 @@
+//! Definitions: CREATE, ALTER, DROP and their kin, one statement family a file.
+//!
+//! Every definition is transactional: it edits the transaction's private catalog and tables through `txn::Transaction::change_schema`.
+//! A statement first takes the locks it needs, then looks again at the newest catalog, then changes it.
+
+use std::sync::Arc;
+
+use catalog::{
+    Relation,
+    type_names::{NamedRelation, Names},
+};
+use pg_query::{
+    NodeEnum,
+    protobuf::{Node, RangeVar},
+};
+use txn::LockMode;
+use types::{Error, Oid, Result, SqlState};
+
+use crate::session::{Outcome, Session};
+
+mod alter_table;
+mod alter_table_column;
+mod comment;
+mod create_index;
+mod create_table;
+mod create_table_as;
+mod database;
+mod dependents;
+mod drop;
+pub(crate) mod index_shape;
+mod object_names;
+mod rename;
+mod rename_text;
+mod rewrite;
+mod schema;
+mod sequence;
+mod temporary;
+mod truncate;
+mod user_type;
+mod view;
+
+impl Session {
+    /// Runs a definition statement.
+    pub(crate) async fn execute_definition(&mut self, node: &NodeEnum, sql: &str) -> Result<Outcome> {
+        self.refuse_read_only(statement_name(node))?;
+        self.begin_statement()?;
+        let done = self.dispatch_definition(node, sql).await;
+        self.end_statement();
+        done
+    }
+
+    async fn dispatch_definition(&mut self, node: &NodeEnum, _sql: &str) -> Result<Outcome> {
+        match node {
+            NodeEnum::CreateStmt(statement) => self.create_table(statement).await,
+            NodeEnum::CreateTableAsStmt(statement) => self.create_table_as(statement).await,
+            NodeEnum::SelectStmt(statement) => self.select_into(statement).await,
+            NodeEnum::IndexStmt(statement) => self.create_index(statement).await,
+            NodeEnum::AlterTableStmt(statement) => self.alter_table(statement).await,
+            NodeEnum::DropStmt(statement) => self.drop_objects(statement).await,
+            NodeEnum::RenameStmt(statement) => self.rename(statement).await,
+            NodeEnum::AlterObjectSchemaStmt(statement) => self.set_schema(statement).await,
+            NodeEnum::AlterOwnerStmt(statement) => self.set_owner(statement),
+            NodeEnum::CreateSchemaStmt(statement) => self.create_schema(statement).await,
+            NodeEnum::CreateSeqStmt(statement) => self.create_sequence(statement).await,
+            NodeEnum::AlterSeqStmt(statement) => self.alter_sequence(statement).await,
+            NodeEnum::ViewStmt(statement) => self.create_view(statement).await,
+            NodeEnum::RefreshMatViewStmt(statement) => self.refresh_materialized_view(statement).await,
+            NodeEnum::CreateEnumStmt(statement) => self.create_enum(statement),
+            NodeEnum::AlterEnumStmt(statement) => self.alter_enum(statement),
+            NodeEnum::CreateDomainStmt(statement) => self.create_domain(statement),
+            NodeEnum::CompositeTypeStmt(statement) => self.create_composite_type(statement),
+            NodeEnum::TruncateStmt(statement) => self.truncate(statement).await,
+            NodeEnum::CommentStmt(statement) => self.comment(statement),
+            NodeEnum::CreatedbStmt(statement) => self.create_database(statement),
+            NodeEnum::DropdbStmt(statement) => self.drop_database(statement),
+            NodeEnum::AlterDatabaseStmt(_) => Err(Error::unsupported("ALTER DATABASE")),
+            other => Err(Error::unsupported(statement_name(other))),
+        }
+    }
+
+    /// The table (or other relation) a statement names, locked, as the newest catalog has it.
+    pub(crate) async fn locked_relation(&mut self, range: &RangeVar, mode: LockMode) -> Result<Arc<Relation>> {
+        let found = relation_named(&*self.names()?, range)?;
+        self.lock_relation(found.oid, mode, false).await?;
+        self.begin_statement()?;
+        relation_named(&*self.names()?, range)
+    }
+}
+
+/// The user's relation a name means.
+///
+/// Errors: 42P01, 3F000, 42501 for system relations, 0A000 for another database's.
+pub(crate) fn relation_named(names: &Names, range: &RangeVar) -> Result<Arc<Relation>> {
+    match find_relation(names, range)? {
+        Some(relation) => Ok(relation),
+        None => {
+            let written = written_name(range);
+            Err(Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{written}\" does not exist"))
+                .at(position(range.location)))
+        }
+    }
+}
+
+/// Like [`relation_named`], but None when there is none of this name.
+pub(crate) fn find_relation(names: &Names, range: &RangeVar) -> Result<Option<Arc<Relation>>> {
+    let schema = (!range.schemaname.is_empty()).then_some(range.schemaname.as_str());
+    if !range.catalogname.is_empty() && range.catalogname != names.cluster.current_database {
+        return Err(Error::unsupported(format!(
+            "cross-database references are not implemented: \"{}.{}.{}\"",
+            range.catalogname, range.schemaname, range.relname
+        )));
+    }
+    match names.relation_by_name(schema, &range.relname) {
+        Some(NamedRelation::User(relation)) => Ok(Some(relation)),
+        Some(NamedRelation::System(relation)) => Err(Error::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied: \"{}\" is a system catalog", relation.name),
+        )),
+        None => Ok(None),
+    }
+}
+
+/// A name as the user wrote it.
+pub(crate) fn written_name(range: &RangeVar) -> String {
+    if range.schemaname.is_empty() { range.relname.clone() } else { format!("{}.{}", range.schemaname, range.relname) }
+}
+
+/// libpg_query's byte location (-1: none) as an error position.
+pub(crate) fn position(location: i32) -> Option<usize> {
+    usize::try_from(location).ok().map(|offset| offset + 1)
+}
+
+/// The strings of a list of String nodes.
+pub(crate) fn strings(nodes: &[Node]) -> Vec<String> {
+    nodes
+        .iter()
+        .filter_map(|node| match &node.node {
+            Some(NodeEnum::String(text)) => Some(text.sval.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A possibly qualified name given as a list of strings, as a range.
+pub(crate) fn range_of(parts: &[String]) -> RangeVar {
+    let (schema, name) = match parts {
+        [name] => (String::new(), name.clone()),
+        [.., schema, name] => (schema.clone(), name.clone()),
+        [] => (String::new(), String::new()),
+    };
+    RangeVar { schemaname: schema, relname: name, location: -1, ..RangeVar::default() }
+}
+
+/// The command tag's words for a statement, as messages name it.
+fn statement_name(node: &NodeEnum) -> &'static str {
+    match node {
+        NodeEnum::CreateStmt(_) => "CREATE TABLE",
+        NodeEnum::CreateTableAsStmt(_) | NodeEnum::SelectStmt(_) => "CREATE TABLE AS",
+        NodeEnum::IndexStmt(_) => "CREATE INDEX",
+        NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
+        NodeEnum::DropStmt(_) => "DROP",
+        NodeEnum::TruncateStmt(_) => "TRUNCATE TABLE",
+        NodeEnum::CreateFunctionStmt(_) => "CREATE FUNCTION",
+        NodeEnum::CreateTrigStmt(_) => "CREATE TRIGGER",
+        NodeEnum::CreateRoleStmt(_) => "CREATE ROLE",
+        NodeEnum::AlterRoleStmt(_) => "ALTER ROLE",
+        NodeEnum::DropRoleStmt(_) => "DROP ROLE",
+        NodeEnum::GrantStmt(_) => "GRANT",
+        NodeEnum::GrantRoleStmt(_) => "GRANT",
+        NodeEnum::DoStmt(_) => "DO",
+        NodeEnum::ListenStmt(_) => "LISTEN",
+        NodeEnum::NotifyStmt(_) => "NOTIFY",
+        NodeEnum::UnlistenStmt(_) => "UNLISTEN",
+        NodeEnum::RuleStmt(_) => "CREATE RULE",
+        NodeEnum::CreateExtensionStmt(_) => "CREATE EXTENSION",
+        NodeEnum::CreatePolicyStmt(_) => "CREATE POLICY",
+        NodeEnum::CreatePublicationStmt(_) => "CREATE PUBLICATION",
+        NodeEnum::CreateSubscriptionStmt(_) => "CREATE SUBSCRIPTION",
+        NodeEnum::CreateStatsStmt(_) => "CREATE STATISTICS",
+        NodeEnum::CreateCastStmt(_) => "CREATE CAST",
+        NodeEnum::CreateOpClassStmt(_) => "CREATE OPERATOR CLASS",
+        NodeEnum::CreateOpFamilyStmt(_) => "CREATE OPERATOR FAMILY",
+        NodeEnum::CreateRangeStmt(_) => "CREATE TYPE AS RANGE",
+        NodeEnum::DefineStmt(_) => "CREATE AGGREGATE/OPERATOR/TYPE/COLLATION",
+        NodeEnum::CreateTableSpaceStmt(_) => "CREATE TABLESPACE",
+        NodeEnum::CreateAmStmt(_) => "CREATE ACCESS METHOD",
+        NodeEnum::CreateFdwStmt(_) | NodeEnum::CreateForeignServerStmt(_) | NodeEnum::CreateForeignTableStmt(_) => {
+            "CREATE FOREIGN"
+        }
+        NodeEnum::CreateEventTrigStmt(_) => "CREATE EVENT TRIGGER",
+        NodeEnum::ReindexStmt(_) => "REINDEX",
+        NodeEnum::ClusterStmt(_) => "CLUSTER",
+        NodeEnum::CallStmt(_) => "CALL",
+        NodeEnum::MergeStmt(_) => "MERGE",
+        NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
+        NodeEnum::ReassignOwnedStmt(_) => "REASSIGN OWNED",
+        NodeEnum::DropOwnedStmt(_) => "DROP OWNED",
+        NodeEnum::AlterDefaultPrivilegesStmt(_) => "ALTER DEFAULT PRIVILEGES",
+        NodeEnum::AlterDomainStmt(_) => "ALTER DOMAIN",
+        NodeEnum::AlterFunctionStmt(_) => "ALTER FUNCTION",
+        NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",
+        NodeEnum::LoadStmt(_) => "LOAD",
+        _ => "this statement",
+    }
+}
+
+/// The oid a new object gets comes from the private catalog; this is where a table's row type is registered with its array.
+pub(super) fn register_row_type(
+    catalog: &mut catalog::Catalog,
+    relation: Oid,
+    schema: Oid,
+    name: &str,
+    owner: Oid,
+) -> (Oid, Oid) {
+    use catalog::{UserType, UserTypeKind};
+    let row = catalog.allocate_oid();
+    let array = catalog.allocate_oid();
+    let element = types::SqlType::of(row);
+    let array_name = object_names::array_type_name(catalog, schema, name);
+    let ty =
+        |oid, name: &str, kind, array_type| UserType { oid, schema, name: name.into(), owner, kind, array_type, comment: None };
+    catalog.put_type(ty(row, name, UserTypeKind::Composite { relation }, array));
+    catalog.put_type(ty(array, &array_name, UserTypeKind::Array { element }, Oid::INVALID));
+    (row, array)
+}

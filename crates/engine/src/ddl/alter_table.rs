@@ -1,0 +1,209 @@
+//! ALTER TABLE (and ALTER INDEX, ALTER VIEW, ALTER SEQUENCE in the same form): one subcommand after another, all or none.
+
+use std::sync::Arc;
+
+use binder::Environment;
+use catalog::{ConstraintKind, Persistence, Relation, RelationKind};
+use pg_query::{
+    NodeEnum,
+    protobuf::{
+        AlterTableCmd, AlterTableStmt, AlterTableType, ConstrType, Constraint as ConstraintNode, DropBehavior, ObjectType,
+    },
+};
+use txn::LockMode;
+use types::{Error, Result, SqlState};
+
+use super::{
+    create_table::{NewConstraint, add_check, add_key},
+    find_relation, written_name,
+};
+use crate::session::{Outcome, Session, environment, utility::command};
+
+impl Session {
+    pub(crate) async fn alter_table(&mut self, statement: &AlterTableStmt) -> Result<Outcome> {
+        let kind = ObjectType::try_from(statement.objtype).unwrap_or(ObjectType::Undefined);
+        let tag = match kind {
+            ObjectType::ObjectIndex => "ALTER INDEX",
+            ObjectType::ObjectView => "ALTER VIEW",
+            ObjectType::ObjectMatview => "ALTER MATERIALIZED VIEW",
+            ObjectType::ObjectSequence => "ALTER SEQUENCE",
+            ObjectType::ObjectType => return Err(Error::unsupported("ALTER TYPE ... ATTRIBUTE")),
+            _ => "ALTER TABLE",
+        };
+        let range = statement.relation.as_ref().ok_or_else(|| Error::internal("ALTER TABLE without a name"))?;
+        if statement.missing_ok && find_relation(&*self.names()?, range)?.is_none() {
+            self.skipped(SqlState::UNDEFINED_TABLE, format!("relation \"{}\" does not exist, skipping", written_name(range)));
+            return Ok(command(tag));
+        }
+        let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;
+        refuse_wrong_kind(&relation, kind)?;
+        for node in &statement.cmds {
+            if let Some(NodeEnum::AlterTableCmd(subcommand)) = &node.node {
+                // Each subcommand sees what the ones before it did.
+                let current = self.names()?.catalog.relation(relation.oid).cloned().unwrap_or_else(|| relation.clone());
+                self.alter(&current, subcommand)?;
+            }
+        }
+        Ok(command(tag))
+    }
+
+    fn alter(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        use AlterTableType as A;
+        let cascade = DropBehavior::try_from(subcommand.behavior) == Ok(DropBehavior::DropCascade);
+        let kind = A::try_from(subcommand.subtype).unwrap_or(A::Undefined);
+        match kind {
+            A::AtAddColumn => self.add_column(relation, subcommand),
+            A::AtDropColumn => self.drop_column(relation, &subcommand.name, subcommand.missing_ok, cascade),
+            A::AtColumnDefault => self.set_default(relation, subcommand),
+            A::AtDropNotNull => self.set_not_null(relation, &subcommand.name, false),
+            A::AtSetNotNull => self.set_not_null(relation, &subcommand.name, true),
+            A::AtAlterColumnType => self.alter_column_type(relation, subcommand),
+            A::AtDropExpression => self.drop_expression(relation, &subcommand.name, subcommand.missing_ok),
+            A::AtAddIdentity => self.add_identity(relation, subcommand),
+            A::AtDropIdentity => self.drop_identity(relation, &subcommand.name, subcommand.missing_ok),
+            A::AtAddConstraint => self.add_constraint(relation, subcommand),
+            A::AtDropConstraint => self.drop_constraint(relation, &subcommand.name, subcommand.missing_ok, cascade),
+            A::AtValidateConstraint => self.validate_constraint(relation, &subcommand.name),
+            A::AtSetRelOptions | A::AtResetRelOptions => self.set_options(relation, subcommand, kind == A::AtSetRelOptions),
+            A::AtSetLogged | A::AtSetUnLogged => {
+                let persistence = if kind == A::AtSetLogged { Persistence::Permanent } else { Persistence::Unlogged };
+                self.put_altered(relation, |altered| altered.persistence = persistence)
+            }
+            A::AtChangeOwner => self.set_owner_of(relation, subcommand.newowner.as_ref()),
+            A::AtSetStorage => self.set_column_storage(relation, subcommand),
+            // Statistics are exact, so a sampling target has nothing to steer; the column must exist.
+            A::AtSetStatistics => super::alter_table_column::live_position(relation, &subcommand.name).map(|_| ()),
+            other => Err(Error::unsupported(format!("ALTER TABLE subcommand {}", subcommand_name(other)))),
+        }
+    }
+
+    fn add_constraint(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let Some(NodeEnum::Constraint(node)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
+            return Err(Error::internal("ADD CONSTRAINT without one"));
+        };
+        let names = self.names()?;
+        let environment = self.environment(names.clone())?;
+        let context = environment::eval_context(self, Arc::from([]))?;
+        let new = NewConstraint { node: ConstraintNode::clone(node), column: None };
+        match node.contype() {
+            ConstrType::ConstrPrimary | ConstrType::ConstrUnique => {
+                let storage = relation.storage().ok_or_else(|| not_a_table(relation))?;
+                self.open_transaction()?.txn.change_schema(|change| {
+                    let mut altered = Relation::clone(relation);
+                    let mut data = change.table(storage)?;
+                    add_key(change, &mut altered, &mut data, &new, &environment, &context)?;
+                    change.catalog.put_relation(altered);
+                    change.put_table(storage, data);
+                    Ok(())
+                })
+            }
+            ConstrType::ConstrCheck => {
+                let altered = self.open_transaction()?.txn.change_schema(|change| {
+                    let mut altered = Relation::clone(relation);
+                    add_check(change.catalog, &mut altered, &new, &environment)?;
+                    change.catalog.put_relation(altered.clone());
+                    Ok(altered)
+                })?;
+                match altered.constraints.last() {
+                    Some(constraint) if constraint.validated => self.check_rows(&altered, constraint),
+                    _ => Ok(()),
+                }
+            }
+            ConstrType::ConstrForeign => Err(Error::unsupported("FOREIGN KEY")),
+            _ => Err(Error::unsupported("this kind of constraint")),
+        }
+    }
+
+    /// 23514 when an existing row violates a CHECK constraint.
+    fn check_rows(&mut self, relation: &Relation, constraint: &catalog::Constraint) -> Result<()> {
+        let ConstraintKind::Check { expression, .. } = &constraint.kind else { return Ok(()) };
+        let Some(violation) = self.first_row_where_false(relation, expression)? else { return Ok(()) };
+        debug_assert!(!violation.is_empty() || relation.attributes.is_empty());
+        Err(Error::new(
+            SqlState::CHECK_VIOLATION,
+            format!("check constraint \"{}\" of relation \"{}\" is violated by some row", constraint.name, relation.name),
+        )
+        .of_constraint(constraint.name.to_string()))
+    }
+
+    fn validate_constraint(&mut self, relation: &Arc<Relation>, name: &str) -> Result<()> {
+        let at = constraint_position(relation, name)?;
+        let constraint = &relation.constraints[at];
+        if !constraint.validated {
+            self.check_rows(relation, constraint)?;
+            self.put_altered(relation, |altered| altered.constraints[at].validated = true)?;
+        }
+        Ok(())
+    }
+
+    fn drop_constraint(&mut self, relation: &Arc<Relation>, name: &str, missing_ok: bool, _cascade: bool) -> Result<()> {
+        let at = match constraint_position(relation, name) {
+            Ok(at) => at,
+            Err(error) if missing_ok => {
+                self.skipped(error.sqlstate(), format!("{}, skipping", error.message()));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let index = relation.constraints[at].index();
+        self.open_transaction()?.txn.change_schema(|change| {
+            let mut altered = Relation::clone(relation);
+            altered.constraints.remove(at);
+            change.catalog.put_relation(altered);
+            if let Some(index) = index {
+                super::drop::detach_index(change, relation.oid, index);
+                change.catalog.remove_relation(index);
+            }
+            Ok(())
+        })
+    }
+
+    fn set_options(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd, set: bool) -> Result<()> {
+        let Some(NodeEnum::List(list)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
+            return Err(Error::internal("SET without options"));
+        };
+        let options = super::temporary::storage_options(&list.items)?;
+        let key = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
+        self.put_altered(relation, |altered| {
+            altered.options.retain(|existing| !options.iter().any(|option| key(option) == key(existing)));
+            if set {
+                altered.options.extend(options.iter().cloned());
+            }
+        })
+    }
+}
+
+fn refuse_wrong_kind(relation: &Relation, kind: ObjectType) -> Result<()> {
+    let suits = match kind {
+        ObjectType::ObjectIndex => matches!(relation.kind, RelationKind::Index(_)),
+        ObjectType::ObjectView => matches!(relation.kind, RelationKind::View { .. }),
+        ObjectType::ObjectMatview => matches!(relation.kind, RelationKind::MaterializedView { .. }),
+        ObjectType::ObjectSequence => matches!(relation.kind, RelationKind::Sequence(_)),
+        _ => return Ok(()),
+    };
+    if suits {
+        return Ok(());
+    }
+    let word = match kind {
+        ObjectType::ObjectIndex => "an index",
+        ObjectType::ObjectView => "a view",
+        ObjectType::ObjectMatview => "a materialized view",
+        _ => "a sequence",
+    };
+    Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not {word}", relation.name)))
+}
+
+fn not_a_table(relation: &Relation) -> Error {
+    Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", relation.name))
+}
+
+/// 42704 when the table has no constraint of this name.
+pub(crate) fn constraint_position(relation: &Relation, name: &str) -> Result<usize> {
+    relation.constraints.iter().position(|constraint| &*constraint.name == name).ok_or_else(|| {
+        Error::new(SqlState::UNDEFINED_OBJECT, format!("constraint \"{name}\" of relation \"{}\" does not exist", relation.name))
+    })
+}
+
+fn subcommand_name(kind: AlterTableType) -> String {
+    kind.as_str_name().trim_start_matches("AT_").to_owned()
+}

@@ -1,0 +1,451 @@
+//! ALTER TABLE's subcommands on columns.
+
+use crate::definition_text;
+use std::sync::Arc;
+
+use binder::{Environment, ExpressionKind};
+use catalog::{Attribute, IdentityKind, IndexKey, Relation, RelationKind};
+use pg_query::{
+    NodeEnum,
+    protobuf::{AlterTableCmd, ColumnDef, ConstrType},
+};
+use storage::{Column, RowId, TableData, TxnId};
+use txn::SchemaChange;
+use types::{Datum, Error, Oid, Result, SqlState};
+
+use super::{
+    create_table::{NewConstraint, add_check, add_key, is_table_constraint, new_column, refuse_existing_nulls},
+    dependents, index_shape, sequence,
+};
+use crate::session::{Session, environment};
+
+/// The position of a live column.
+///
+/// Errors: 42703.
+pub(crate) fn live_position(relation: &Relation, name: &str) -> Result<usize> {
+    relation.attribute(name).map(|(position, _)| position).ok_or_else(|| {
+        Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" of relation \"{}\" does not exist", relation.name))
+    })
+}
+
+fn column_definition(subcommand: &AlterTableCmd) -> Result<&ColumnDef> {
+    match subcommand.def.as_deref().and_then(|node| node.node.as_ref()) {
+        Some(NodeEnum::ColumnDef(column)) => Ok(column),
+        _ => Err(Error::internal("a subcommand without its column")),
+    }
+}
+
+impl Session {
+    pub(super) fn add_column(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let column = column_definition(subcommand)?;
+        if relation.attribute(&column.colname).is_some() {
+            let message = format!("column \"{}\" of relation \"{}\" already exists", column.colname, relation.name);
+            if subcommand.missing_ok {
+                self.skipped(SqlState::DUPLICATE_COLUMN, format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        let storage = relation.storage().ok_or_else(|| {
+            Error::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!("cannot add column to {} \"{}\"", relation.kind_name(), relation.name),
+            )
+        })?;
+        let names = self.names()?;
+        let environment = self.environment(names.clone())?;
+        let context = environment::eval_context(self, Arc::from([]))?;
+        let new = new_column(column, &relation.name, &names, &environment)?;
+        let constraints: Vec<NewConstraint> = column
+            .constraints
+            .iter()
+            .filter_map(|node| match &node.node {
+                Some(NodeEnum::Constraint(node)) if is_table_constraint(node.contype()) => {
+                    Some(NewConstraint { node: (**node).clone(), column: Some(column.colname.clone()) })
+                }
+                _ => None,
+            })
+            .collect();
+        let mut attribute = new.attribute;
+        let altered = self.open_transaction()?.txn.change_schema(|change| {
+            let mut altered = Relation::clone(relation);
+            let position = altered.attributes.len();
+            if let Some(sequence) = new.sequence {
+                let text = sequence::create_owned(change.catalog, relation, position, &attribute, sequence)?;
+                if attribute.identity.is_none() {
+                    attribute.default = Some(text);
+                }
+            }
+            let mut data = change.table(storage)?;
+            data.rows.add_column(attribute.ty.physical, &Datum::Null);
+            altered.attributes.push(attribute);
+            change.catalog.put_relation(altered.clone());
+            change.put_table(storage, data);
+            Ok(altered)
+        })?;
+        self.fill_new_column(&altered, altered.attributes.len() - 1)?;
+        self.open_transaction()?.txn.change_schema(|change| {
+            let mut altered = altered;
+            let mut data = change.table(storage)?;
+            if altered.attributes.last().is_some_and(|attribute| attribute.not_null) {
+                refuse_existing_nulls(&altered, &data, altered.attributes.len() - 1)?;
+            }
+            for constraint in &constraints {
+                match constraint.node.contype() {
+                    ConstrType::ConstrCheck => add_check(change.catalog, &mut altered, constraint, &environment)?,
+                    ConstrType::ConstrForeign => return Err(Error::unsupported("FOREIGN KEY")),
+                    _ => {
+                        add_key(change, &mut altered, &mut data, constraint, &environment, &context)?;
+                    }
+                }
+            }
+            change.catalog.put_relation(altered);
+            change.put_table(storage, data);
+            Ok(())
+        })
+    }
+
+    /// Gives a column just added its default in every existing row.
+    fn fill_new_column(&mut self, relation: &Relation, position: usize) -> Result<()> {
+        let attribute = &relation.attributes[position];
+        let text = match (&attribute.default, attribute.identity) {
+            (Some(text), _) => text.to_string(),
+            (None, Some(_)) => self.identity_default(relation, position)?,
+            // A domain's own default.
+            (None, None) => return Ok(()),
+        };
+        self.rewrite_column(relation, position, &text, attribute.ty)
+    }
+
+    /// `nextval` on the sequence of an identity column, as SQL text.
+    fn identity_default(&mut self, relation: &Relation, position: usize) -> Result<String> {
+        let names = self.names()?;
+        let sequence = names
+            .catalog
+            .relations()
+            .find(|other| {
+                other.owned_by.is_some_and(|(table, column, identity)| identity && table == relation.oid && column == position)
+            })
+            .ok_or_else(|| Error::internal("an identity column without a sequence"))?;
+        let schema = names.catalog.schema(sequence.schema).map_or_else(String::new, |schema| schema.name.to_string());
+        let qualified = catalog::type_names::quote_qualified(Some(&schema), &sequence.name);
+        Ok(format!("nextval({}::regclass)", catalog::type_names::quote_literal(&qualified)))
+    }
+
+    pub(super) fn drop_column(&mut self, relation: &Arc<Relation>, name: &str, missing_ok: bool, cascade: bool) -> Result<()> {
+        let position = match live_position(relation, name) {
+            Ok(position) => position,
+            Err(error) if missing_ok => {
+                self.skipped(error.sqlstate(), format!("{}, skipping", error.message()));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let names = self.names()?;
+        let mentioning: Vec<dependents::Dependent> = dependents::dependents_of_relation(&names.catalog, relation)
+            .into_iter()
+            .filter(|dependent| match dependent {
+                dependents::Dependent::Relation(view) => view_reads_column(&names.catalog, *view, relation, name),
+                _ => false,
+            })
+            .collect();
+        if !mentioning.is_empty() && !cascade {
+            return Err(dependents::refuse(
+                &names.catalog,
+                &format!("column {name} of {} {}", relation.kind_name(), relation.name),
+                &mentioning,
+            ));
+        }
+        for dependent in &mentioning {
+            self.notice(format!("drop cascades to {}", dependents::describe(&names.catalog, dependent)));
+        }
+        let oid = relation.oid;
+        self.open_transaction()?.txn.change_schema(|change| {
+            for dependent in mentioning {
+                if let dependents::Dependent::Relation(view) = dependent {
+                    super::drop::remove_relation(change, view);
+                }
+            }
+            remove_column(change, oid, position);
+            Ok(())
+        })
+    }
+
+    pub(super) fn set_default(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let position = live_position(relation, &subcommand.name)?;
+        let attribute = &relation.attributes[position];
+        if attribute.identity.is_some() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                format!("column \"{}\" of relation \"{}\" is an identity column", attribute.name, relation.name),
+            )
+            .hint("Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead."));
+        }
+        if attribute.generated.is_some() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                format!("column \"{}\" of relation \"{}\" is a generated column", attribute.name, relation.name),
+            ));
+        }
+        let default = match subcommand.def.as_deref() {
+            None => None,
+            Some(node) => {
+                let environment = {
+                    let names = self.names()?;
+                    self.environment(names)?
+                };
+                Some(definition_text::check_default(node, &attribute.name, attribute.ty, &environment)?)
+            }
+        };
+        self.put_altered(relation, |altered| altered.attributes[position].default = default)
+    }
+
+    pub(super) fn set_not_null(&mut self, relation: &Arc<Relation>, name: &str, not_null: bool) -> Result<()> {
+        let position = live_position(relation, name)?;
+        let attribute = &relation.attributes[position];
+        if !not_null {
+            let in_key = relation.constraints.iter().any(|constraint| {
+                matches!(&constraint.kind, catalog::ConstraintKind::PrimaryKey { columns, .. } if columns.contains(&position))
+            });
+            if in_key {
+                return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, format!("column \"{name}\" is in a primary key")));
+            }
+            if attribute.identity.is_some() {
+                return Err(Error::new(
+                    SqlState::SYNTAX_ERROR,
+                    format!("column \"{name}\" of relation \"{}\" is an identity column", relation.name),
+                ));
+            }
+        } else if let Some(storage) = relation.storage() {
+            let data = self.open_transaction()?.txn.table(storage)?;
+            refuse_existing_nulls(relation, &data, position)?;
+        }
+        self.put_altered(relation, |altered| altered.attributes[position].not_null = not_null)
+    }
+
+    pub(super) fn drop_expression(&mut self, relation: &Arc<Relation>, name: &str, missing_ok: bool) -> Result<()> {
+        let position = live_position(relation, name)?;
+        if relation.attributes[position].generated.is_none() {
+            let message = format!("column \"{name}\" of relation \"{}\" is not a stored generated column", relation.name);
+            if missing_ok {
+                self.skipped(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        self.put_altered(relation, |altered| {
+            altered.attributes[position].generated = None;
+            altered.attributes[position].default = None;
+        })
+    }
+
+    pub(super) fn add_identity(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let position = live_position(relation, &subcommand.name)?;
+        let attribute = &relation.attributes[position];
+        let prerequisite = |message: String| Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        let place = format!("column \"{}\" of relation \"{}\"", attribute.name, relation.name);
+        if !attribute.not_null {
+            return prerequisite(format!("{place} must be declared NOT NULL before identity can be added"));
+        }
+        if attribute.identity.is_some() {
+            return prerequisite(format!("{place} is already an identity column"));
+        }
+        if attribute.default.is_some() {
+            return prerequisite(format!("{place} already has a default value"));
+        }
+        let Some(NodeEnum::Constraint(node)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
+            return Err(Error::internal("ADD GENERATED without its definition"));
+        };
+        let identity = if node.generated_when == "a" { IdentityKind::Always } else { IdentityKind::ByDefault };
+        let new = sequence::NewSequence { ty: attribute.ty, options: node.options.clone() };
+        self.open_transaction()?.txn.change_schema(|change| {
+            let mut altered = Relation::clone(relation);
+            altered.attributes[position].identity = Some(identity);
+            let attribute = altered.attributes[position].clone();
+            sequence::create_owned(change.catalog, relation, position, &attribute, new)?;
+            change.catalog.put_relation(altered);
+            Ok(())
+        })
+    }
+
+    pub(super) fn drop_identity(&mut self, relation: &Arc<Relation>, name: &str, missing_ok: bool) -> Result<()> {
+        let position = live_position(relation, name)?;
+        if relation.attributes[position].identity.is_none() {
+            let message = format!("column \"{name}\" of relation \"{}\" is not an identity column", relation.name);
+            if missing_ok {
+                self.skipped(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        self.open_transaction()?.txn.change_schema(|change| {
+            let mut altered = Relation::clone(relation);
+            altered.attributes[position].identity = None;
+            change.catalog.put_relation(altered);
+            remove_owned_sequences(change, relation.oid, position);
+            Ok(())
+        })
+    }
+
+    pub(super) fn set_column_storage(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let position = live_position(relation, &subcommand.name)?;
+        let Some(NodeEnum::String(word)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
+            return Err(Error::internal("SET STORAGE without a word"));
+        };
+        let letter = match word.sval.to_ascii_lowercase().as_str() {
+            "plain" => 'p',
+            "external" => 'e',
+            "extended" => 'x',
+            "main" => 'm',
+            other => {
+                return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid storage type \"{other}\"")));
+            }
+        };
+        self.put_altered(relation, |altered| altered.attributes[position].storage = Some(letter))
+    }
+
+    pub(super) fn alter_column_type(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let position = live_position(relation, &subcommand.name)?;
+        let attribute = relation.attributes[position].clone();
+        let column = column_definition(subcommand)?;
+        let names = self.names()?;
+        let environment = self.environment(names.clone())?;
+        let type_name = column.type_name.as_ref().ok_or_else(|| Error::internal("ALTER TYPE without a type"))?;
+        let ty = definition_text::resolve_type(type_name, &names)?;
+        refuse_dependent_views(&names.catalog, relation, &attribute)?;
+        let columns = index_shape::row_columns(relation);
+        let using = match column.raw_default.as_deref() {
+            Some(node) => {
+                definition_text::bind_expression(node, &columns, ExpressionKind::AlterColumnTransform, &environment)?;
+                definition_text::deparse_expression(node, &columns, ExpressionKind::AlterColumnTransform, &environment)?
+            }
+            None => {
+                definition_text::check_assignable(&attribute.name, attribute.ty, ty, &environment)?;
+                catalog::type_names::quote_identifier(&attribute.name).into_owned()
+            }
+        };
+        let default = match &attribute.default {
+            Some(text) if attribute.generated.is_none() => {
+                Some(definition_text::recast_default(text, &attribute.name, ty, &environment)?)
+            }
+            other => other.clone(),
+        };
+        self.rewrite_column_type(relation, position, &using, ty, default)
+    }
+}
+
+fn refuse_dependent_views(catalog: &catalog::Catalog, relation: &Relation, attribute: &Attribute) -> Result<()> {
+    for dependent in dependents::dependents_of_relation(catalog, relation) {
+        if let dependents::Dependent::Relation(view) = dependent
+            && view_reads_column(catalog, view, relation, &attribute.name)
+        {
+            let name = catalog.relation(view).map_or_else(String::new, |view| view.name.to_string());
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a view or rule")
+                .detail(format!("rule _RETURN on view {name} depends on column \"{}\"", attribute.name)));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a view's text mentions a column of this name; stored text names every column it reads.
+fn view_reads_column(catalog: &catalog::Catalog, view: Oid, _relation: &Relation, column: &str) -> bool {
+    let Some(view) = catalog.relation(view) else { return false };
+    match &view.kind {
+        RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
+            definition_text::mentions_column(query, column)
+        }
+        _ => false,
+    }
+}
+
+/// Drops a column: its values, the indexes and constraints on it, its sequence. Its position stays, dead.
+pub(crate) fn remove_column(change: &mut SchemaChange<'_>, table: Oid, position: usize) {
+    let Some(relation) = change.catalog.relation(table).cloned() else { return };
+    let doomed_indexes: Vec<Oid> = relation
+        .indexes
+        .iter()
+        .copied()
+        .filter(|index| {
+            change.catalog.relation(*index).is_some_and(|index| match &index.kind {
+                RelationKind::Index(definition) => {
+                    let name = &relation.attributes[position].name;
+                    definition.included.contains(&position)
+                        || definition.columns.iter().any(|column| match &column.key {
+                            IndexKey::Attribute(attribute) => *attribute == position,
+                            IndexKey::Expression(text) => definition_text::mentions_column(text, name),
+                        })
+                        || definition.predicate.as_deref().is_some_and(|text| definition_text::mentions_column(text, name))
+                }
+                _ => false,
+            })
+        })
+        .collect();
+    for index in doomed_indexes {
+        super::drop::detach_index(change, table, index);
+        change.catalog.remove_relation(index);
+    }
+    remove_owned_sequences(change, table, position);
+    let Some(current) = change.catalog.relation(table) else { return };
+    let mut altered = Relation::clone(current);
+    altered.constraints.retain(|constraint| match &constraint.kind {
+        catalog::ConstraintKind::Check { columns, .. } => !columns.contains(&position),
+        catalog::ConstraintKind::ForeignKey(key) => !key.columns.contains(&position),
+        _ => true,
+    });
+    let attribute = &mut altered.attributes[position];
+    attribute.dropped = true;
+    attribute.name = format!("........pg.dropped.{}........", position + 1).into();
+    (attribute.default, attribute.identity, attribute.generated, attribute.not_null) = (None, None, None, false);
+    let storage = altered.storage();
+    change.catalog.put_relation(altered);
+    if let Some(storage) = storage
+        && let Ok(mut data) = change.table(storage)
+    {
+        data.rows.clear_column(position);
+        change.put_table(storage, data);
+    }
+}
+
+fn remove_owned_sequences(change: &mut SchemaChange<'_>, table: Oid, position: usize) {
+    let owned: Vec<Oid> = change
+        .catalog
+        .relations()
+        .filter(|other| other.owned_by.is_some_and(|(owner, column, _)| owner == table && column == position))
+        .map(|other| other.oid)
+        .collect();
+    owned.into_iter().for_each(|sequence| super::drop::remove_relation(change, sequence));
+}
+
+/// A table's rows with one column replaced; row ids stay.
+pub(crate) fn with_column_replaced(
+    data: &TableData,
+    physical: &[types::Physical],
+    position: usize,
+    mut replacement: impl FnMut(&storage::Chunk, &[u32]) -> Result<Arc<Column>>,
+) -> Result<TableData> {
+    let mut fresh = TableData::new(physical);
+    for chunk in data.rows.chunks() {
+        let slots: Vec<u32> = chunk.presence().ones().map(|slot| slot as u32).collect();
+        let new = replacement(&chunk, &slots)?;
+        let columns: Vec<Arc<Column>> = chunk
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(at, column)| if at == position { new.clone() } else { Arc::new(column.take(&slots)) })
+            .collect();
+        // Runs of neighbouring ids go in by column; a gap starts a new run.
+        let mut start = 0;
+        while start < slots.len() {
+            let first = chunk.row_id(slots[start] as usize);
+            let mut end = start + 1;
+            while end < slots.len() && chunk.row_id(slots[end] as usize) == RowId(first.0 + (end - start) as u64) {
+                end += 1;
+            }
+            let run: Vec<Arc<Column>> = columns.iter().map(|column| Arc::new(column.slice(start, end - start))).collect();
+            let writer: TxnId = chunk.writer(slots[start] as usize);
+            fresh.rows.insert_columns(first, writer, &run);
+            start = end;
+        }
+    }
+    Ok(fresh)
+}

@@ -1,0 +1,233 @@
+//! CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW and REFRESH.
+
+use crate::definition_text;
+use std::sync::Arc;
+
+use catalog::{Attribute, Persistence, Relation, RelationKind};
+use pg_query::{
+    NodeEnum,
+    protobuf::{CreateTableAsStmt, IntoClause, Node, ObjectType, RefreshMatViewStmt, SelectStmt},
+};
+use plan::OutputColumn;
+use storage::{Column, TableData};
+use txn::{LockMode, Staged, StatementWrites, TableWrites};
+use types::{Error, Oid, Result, SqlState};
+
+use super::{register_row_type, strings};
+use crate::session::{Outcome, Session, query::Planned, utility::command};
+
+impl Session {
+    pub(crate) async fn create_table_as(&mut self, statement: &CreateTableAsStmt) -> Result<Outcome> {
+        let into = statement.into.as_deref().ok_or_else(|| Error::internal("CREATE TABLE AS without a name"))?;
+        let query = statement.query.as_deref().ok_or_else(|| Error::internal("CREATE TABLE AS without a query"))?;
+        let is_view = ObjectType::try_from(statement.objtype) == Ok(ObjectType::ObjectMatview);
+        self.create_from_query(into, query, statement.if_not_exists, is_view).await
+    }
+
+    /// SELECT ... INTO table
+    pub(crate) async fn select_into(&mut self, statement: &SelectStmt) -> Result<Outcome> {
+        let mut query = statement.clone();
+        let into = query.into_clause.take().ok_or_else(|| Error::internal("SELECT INTO without a table"))?;
+        let node = Node { node: Some(NodeEnum::SelectStmt(Box::new(query))) };
+        self.create_from_query(&into, &node, false, false).await
+    }
+
+    async fn create_from_query(
+        &mut self,
+        into: &IntoClause,
+        query: &Node,
+        if_not_exists: bool,
+        is_view: bool,
+    ) -> Result<Outcome> {
+        let tag = if is_view { "CREATE MATERIALIZED VIEW" } else { "CREATE TABLE AS" };
+        let range = into.rel.as_ref().ok_or_else(|| Error::internal("CREATE TABLE AS without a name"))?;
+        let (schema, persistence) = self.creation_schema(range).await?;
+        let names = self.names()?;
+        if self.skip_existing(&names, schema, &range.relname, if_not_exists)? {
+            return Ok(command(tag));
+        }
+        let node = self.query_of(query)?;
+        let planned = self.plan(&node, None, &[])?;
+        let attributes = attributes_of(&planned.columns, &strings(&into.col_names))?;
+        let text = if is_view {
+            let environment = self.environment(names.clone())?;
+            Some(definition_text::deparse_query(&node, &environment)?)
+        } else {
+            None
+        };
+        let populated = !into.skip_data;
+        let columns = if populated { self.collect_columns(&planned).await? } else { Vec::new() };
+        let count = columns.first().map_or(0, |column| column.len());
+        let relation = self.put_new_table(range, schema, persistence, attributes, text, populated)?;
+        if populated && count > 0 {
+            self.insert_all(&relation, columns).await?;
+        }
+        Ok(match (is_view, populated) {
+            (true, _) | (_, false) => command(tag),
+            (false, true) => command(&format!("SELECT {count}")),
+        })
+    }
+
+    /// The query itself, or the statement an EXECUTE names.
+    fn query_of(&mut self, query: &Node) -> Result<Node> {
+        match &query.node {
+            Some(NodeEnum::ExecuteStmt(execute)) if execute.params.is_empty() => {
+                let prepared = self.prepared_statement(&execute.name)?;
+                prepared
+                    .statement
+                    .as_ref()
+                    .map(|statement| statement.node.clone())
+                    .ok_or_else(|| Error::internal("an empty prepared statement"))
+            }
+            Some(NodeEnum::ExecuteStmt(_)) => Err(Error::unsupported("CREATE TABLE AS EXECUTE with parameters")),
+            _ => Ok(query.clone()),
+        }
+    }
+
+    /// All rows of a query, by column.
+    async fn collect_columns(&mut self, planned: &Arc<Planned>) -> Result<Vec<Arc<Column>>> {
+        let Outcome::Rows(mut rows) = self.run_planned(planned, Arc::from([])).await? else { return Ok(Vec::new()) };
+        let mut columns: Vec<Column> = planned.columns.iter().map(|column| Column::new(column.ty.physical)).collect();
+        while let Some(batch) = self.next_batch(&mut rows)? {
+            columns.iter_mut().zip(&batch.columns).for_each(|(column, more)| column.append(more));
+        }
+        Ok(columns.into_iter().map(Arc::new).collect())
+    }
+
+    fn put_new_table(
+        &mut self,
+        range: &pg_query::protobuf::RangeVar,
+        schema: Oid,
+        persistence: Persistence,
+        attributes: Vec<Attribute>,
+        view_query: Option<String>,
+        populated: bool,
+    ) -> Result<Arc<Relation>> {
+        let owner = self.shared.role.oid;
+        self.open_transaction()?.txn.change_schema(|change| {
+            let oid = change.catalog.allocate_oid();
+            let (row_type, row_array_type) = register_row_type(change.catalog, oid, schema, &range.relname, owner);
+            let storage = change.allocate_table();
+            let physical: Vec<_> = attributes.iter().map(|attribute| attribute.ty.physical).collect();
+            let kind = match view_query {
+                Some(query) => RelationKind::MaterializedView { query: query.into(), storage, populated },
+                None => RelationKind::Table { storage },
+            };
+            let relation = Relation {
+                oid,
+                schema,
+                name: range.relname.as_str().into(),
+                owner,
+                persistence,
+                kind,
+                attributes,
+                constraints: Vec::new(),
+                indexes: Vec::new(),
+                row_type,
+                row_array_type,
+                options: Vec::new(),
+                comment: None,
+                owned_by: None,
+            };
+            change.catalog.put_relation(relation.clone());
+            change.put_table(storage, TableData::new(&physical));
+            Ok(Arc::new(relation))
+        })
+    }
+
+    /// Inserts rows given by column into a table that nobody else can see or that is locked.
+    pub(crate) async fn insert_all(&mut self, relation: &Relation, columns: Vec<Arc<Column>>) -> Result<()> {
+        let table = relation.storage().ok_or_else(|| Error::internal("rows for a relation without rows"))?;
+        let writes = StatementWrites {
+            tables: vec![TableWrites {
+                table,
+                relation: relation.oid,
+                relation_name: relation.name.clone(),
+                inserts: vec![columns],
+                updates: Vec::new(),
+                deletes: Vec::new(),
+            }],
+            locks: Vec::new(),
+        };
+        loop {
+            self.begin_statement()?;
+            self.end_statement();
+            match self.open_transaction()?.txn.stage(&writes) {
+                Staged::Done => return Ok(()),
+                Staged::Wait(wait) => self.wait_for_lock(wait).await?,
+                Staged::Stale => self.shared.cancellation.check()?,
+                Staged::Failed(error) => return Err(error),
+            }
+        }
+    }
+
+    pub(crate) async fn refresh_materialized_view(&mut self, statement: &RefreshMatViewStmt) -> Result<Outcome> {
+        let range = statement.relation.as_ref().ok_or_else(|| Error::internal("REFRESH without a name"))?;
+        let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;
+        let RelationKind::MaterializedView { query, storage, .. } = &relation.kind else {
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a materialized view", relation.name)));
+        };
+        let populated = !statement.skip_data;
+        let columns = if populated {
+            let parsed = binder::parse::parse(query)?.pop().ok_or_else(|| Error::internal("an empty view"))?;
+            let planned = self.plan(&parsed.node, None, &[])?;
+            self.collect_columns(&planned).await?
+        } else {
+            Vec::new()
+        };
+        let shapes = self.index_shapes_of(&relation)?;
+        let (query, old) = (query.clone(), *storage);
+        let refreshed = self.open_transaction()?.txn.change_schema(|change| {
+            let fresh = change.allocate_table();
+            let physical: Vec<_> = relation.attributes.iter().map(|attribute| attribute.ty.physical).collect();
+            let mut data = TableData::new(&physical);
+            for shape in shapes {
+                data.indexes.push((shape, storage::IndexTree::default()));
+            }
+            let mut altered = Relation::clone(&relation);
+            altered.kind = RelationKind::MaterializedView { query, storage: fresh, populated };
+            change.catalog.put_relation(altered.clone());
+            change.remove_table(old);
+            change.put_table(fresh, data);
+            Ok(altered)
+        })?;
+        if columns.first().is_some_and(|column| !column.is_empty()) {
+            self.insert_all(&refreshed, columns).await?;
+        }
+        Ok(command("REFRESH MATERIALIZED VIEW"))
+    }
+}
+
+/// The attributes of a table made from a query's columns, renamed by the statement's list.
+pub(crate) fn attributes_of(columns: &[OutputColumn], names: &[String]) -> Result<Vec<Attribute>> {
+    if names.len() > columns.len() {
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "too many column names were specified"));
+    }
+    let mut attributes: Vec<Attribute> = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        let name: Arc<str> = names.get(at).map_or_else(|| column.name.clone(), |name| name.as_str().into());
+        if attributes.iter().any(|existing| existing.name == name) {
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
+        }
+        // PostgreSQL makes untyped literals text.
+        let ty = if column.ty.oid == Oid::UNKNOWN { types::SqlType::TEXT } else { column.ty };
+        if ty.oid == Oid::VOID || ty.oid == Oid::RECORD {
+            let kind = if ty.oid == Oid::VOID { "void" } else { "record" };
+            return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, format!("column \"{name}\" has pseudo-type {kind}")));
+        }
+        attributes.push(Attribute {
+            name,
+            ty,
+            not_null: false,
+            dropped: false,
+            default: None,
+            identity: None,
+            generated: None,
+            collation: if ty.is_string() { Oid::DEFAULT_COLLATION } else { Oid::INVALID },
+            comment: None,
+            storage: None,
+            is_local: true,
+        });
+    }
+    Ok(attributes)
+}

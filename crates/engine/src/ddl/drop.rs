@@ -1,0 +1,452 @@
+//! DROP of tables, views, indexes, sequences, schemas and types, with RESTRICT and CASCADE.
+
+use catalog::{Relation, RelationKind, UserTypeKind};
+use pg_query::{
+    NodeEnum,
+    protobuf::{DropBehavior, DropStmt, Node, ObjectType},
+};
+use txn::{LockMode, SchemaChange};
+use types::{Error, Oid, Result, SqlState};
+
+use super::{
+    dependents::{self, Dependent},
+    find_relation, range_of, strings, written_name,
+};
+use crate::session::{Outcome, Session, utility::command};
+
+/// What a DROP statement is to remove.
+#[derive(Default)]
+struct Doomed {
+    relations: Vec<Oid>,
+    types: Vec<Oid>,
+    schemas: Vec<Oid>,
+    defaults: Vec<(Oid, usize)>,
+    columns: Vec<(Oid, usize)>,
+    constraints: Vec<(Oid, Oid)>,
+    /// Messages "drop cascades to ..." for what was not named.
+    cascaded: Vec<String>,
+}
+
+impl Session {
+    pub(crate) async fn drop_objects(&mut self, statement: &DropStmt) -> Result<Outcome> {
+        let kind = ObjectType::try_from(statement.remove_type).unwrap_or(ObjectType::Undefined);
+        let tag = drop_tag(kind)?;
+        if statement.concurrent {
+            self.refuse_in_block("DROP INDEX CONCURRENTLY")?;
+        }
+        let cascade = DropBehavior::try_from(statement.behavior) == Ok(DropBehavior::DropCascade);
+        let mut doomed = Doomed::default();
+        for object in &statement.objects {
+            match kind {
+                ObjectType::ObjectSchema => self.doom_schema(object, statement.missing_ok, &mut doomed)?,
+                ObjectType::ObjectType | ObjectType::ObjectDomain => {
+                    self.doom_type(object, kind, statement.missing_ok, &mut doomed)?
+                }
+                _ => self.doom_relation(object, kind, statement.missing_ok, &mut doomed).await?,
+            }
+        }
+        self.begin_statement()?;
+        self.add_dependents(&mut doomed, cascade)?;
+        self.announce_cascade(&doomed);
+        self.open_transaction()?.txn.change_schema(|change| {
+            doomed.remove(change);
+            Ok(())
+        })?;
+        Ok(command(tag))
+    }
+
+    async fn doom_relation(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
+        let Some(NodeEnum::List(list)) = &object.node else { return Err(Error::unsupported("this kind of DROP")) };
+        let range = range_of(&strings(&list.items));
+        let names = self.names()?;
+        let word = kind_word(kind);
+        if !range.schemaname.is_empty() && names.catalog.schema_named(&range.schemaname).is_none() {
+            let message = format!("schema \"{}\" does not exist", range.schemaname);
+            if missing_ok {
+                self.skipped(SqlState::UNDEFINED_SCHEMA, format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::UNDEFINED_SCHEMA, message));
+        }
+        let Some(relation) = find_relation(&names, &range)? else {
+            let message = format!("{word} \"{}\" does not exist", written_name(&range));
+            if missing_ok {
+                self.skipped(SqlState::UNDEFINED_TABLE, format!("{word} \"{}\" does not exist, skipping", range.relname));
+                return Ok(());
+            }
+            let sqlstate = if kind == ObjectType::ObjectIndex { SqlState::UNDEFINED_OBJECT } else { SqlState::UNDEFINED_TABLE };
+            return Err(Error::new(sqlstate, message));
+        };
+        refuse_wrong_kind(&relation, kind)?;
+        refuse_constraint_index(&names.catalog, &relation)?;
+        let locked = match &relation.kind {
+            RelationKind::Index(definition) => definition.table,
+            _ => relation.oid,
+        };
+        self.lock_relation(locked, LockMode::AccessExclusive, false).await?;
+        if !doomed.relations.contains(&relation.oid) {
+            doomed.relations.push(relation.oid);
+        }
+        Ok(())
+    }
+
+    fn doom_schema(&mut self, object: &Node, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
+        let Some(NodeEnum::String(name)) = &object.node else { return Err(Error::internal("a schema without a name")) };
+        let name = &name.sval;
+        let names = self.names()?;
+        let Some(schema) = names.catalog.schema_named(name) else {
+            let message = format!("schema \"{name}\" does not exist");
+            if missing_ok {
+                self.skipped(SqlState::UNDEFINED_SCHEMA, format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::UNDEFINED_SCHEMA, message));
+        };
+        if schema.oid < Oid::FIRST_NORMAL && schema.oid != Oid::PUBLIC_NAMESPACE {
+            return Err(Error::new(
+                SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+                format!("cannot drop schema {name} because it is required by the database system"),
+            ));
+        }
+        doomed.schemas.push(schema.oid);
+        Ok(())
+    }
+
+    fn doom_type(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
+        let Some(NodeEnum::TypeName(name)) = &object.node else { return Err(Error::internal("a type without a name")) };
+        let parts = strings(&name.names);
+        let names = self.names()?;
+        let (schema, bare) = match parts.as_slice() {
+            [.., schema, bare] => (Some(schema.as_str()), bare),
+            [bare] => (None, bare),
+            [] => return Err(Error::internal("a type without a name")),
+        };
+        let Some(ty) = names.type_by_name(schema, bare) else {
+            let message = format!("type \"{}\" does not exist", parts.join("."));
+            if missing_ok {
+                self.skipped(SqlState::UNDEFINED_OBJECT, format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
+        };
+        let Some(user_type) = names.catalog.user_type(ty.oid) else {
+            return Err(Error::new(
+                SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+                format!("cannot drop type {} because it is required by the database system", names.format_type(ty)),
+            ));
+        };
+        match &user_type.kind {
+            UserTypeKind::Domain { .. } => {}
+            _ if kind == ObjectType::ObjectDomain => {
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{bare}\" is not a domain")));
+            }
+            UserTypeKind::Composite { relation } => {
+                let table = names.catalog.relation(*relation);
+                if let Some(table) = table.filter(|table| !matches!(table.kind, RelationKind::Composite)) {
+                    return Err(Error::new(
+                        SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+                        format!("cannot drop type {bare} because {} {} requires it", table.kind_name(), table.name),
+                    )
+                    .hint(format!("You can drop {} {} instead.", table.kind_name(), table.name)));
+                }
+                doomed.relations.push(*relation);
+                return Ok(());
+            }
+            UserTypeKind::Array { element } => {
+                let element = names.format_type(*element);
+                return Err(Error::new(
+                    SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+                    format!("cannot drop type {element}[] because type {element} requires it"),
+                )
+                .hint(format!("You can drop type {element} instead.")));
+            }
+            _ => {}
+        }
+        doomed.types.push(ty.oid);
+        Ok(())
+    }
+
+    /// Adds what depends on the doomed, or refuses when something does and CASCADE was not written.
+    fn add_dependents(&mut self, doomed: &mut Doomed, cascade: bool) -> Result<()> {
+        let names = self.names()?;
+        let catalog = &names.catalog;
+        let named = doomed.relations.clone();
+        for schema in doomed.schemas.clone() {
+            self.add_schema_contents(schema, doomed, cascade)?;
+        }
+        let mut at = 0;
+        let mut types_at = 0;
+        while at < doomed.relations.len() || types_at < doomed.types.len() {
+            let (object, found) = if at < doomed.relations.len() {
+                let Some(relation) = catalog.relation(doomed.relations[at]) else {
+                    at += 1;
+                    continue;
+                };
+                at += 1;
+                (format!("{} {}", relation.kind_name(), relation.name), dependents::dependents_of_relation(catalog, relation))
+            } else {
+                let Some(ty) = catalog.user_type(doomed.types[types_at]) else {
+                    types_at += 1;
+                    continue;
+                };
+                types_at += 1;
+                (format!("type {}", ty.name), dependents::dependents_of_type(catalog, ty.oid, ty.array_type))
+            };
+            let new: Vec<Dependent> = found.into_iter().filter(|dependent| !doomed.includes(catalog, dependent)).collect();
+            if new.is_empty() {
+                continue;
+            }
+            if !cascade {
+                return Err(dependents::refuse(catalog, &object, &new));
+            }
+            for dependent in new {
+                doomed.cascaded.push(dependents::describe(catalog, &dependent));
+                doomed.add(dependent);
+            }
+        }
+        debug_assert!(named.iter().all(|oid| doomed.relations.contains(oid)));
+        Ok(())
+    }
+
+    fn add_schema_contents(&mut self, schema: Oid, doomed: &mut Doomed, cascade: bool) -> Result<()> {
+        let names = self.names()?;
+        let catalog = &names.catalog;
+        let contents: Vec<Dependent> = catalog
+            .relations()
+            .filter(|relation| {
+                relation.schema == schema && !matches!(relation.kind, RelationKind::Index(_)) && relation.owned_by.is_none()
+            })
+            .map(|relation| Dependent::Relation(relation.oid))
+            .chain(
+                catalog
+                    .user_types()
+                    .filter(|ty| {
+                        ty.schema == schema
+                            && matches!(ty.kind, UserTypeKind::Enum(_) | UserTypeKind::Domain { .. } | UserTypeKind::Shell)
+                    })
+                    .map(|ty| Dependent::Type(ty.oid)),
+            )
+            .collect();
+        if contents.is_empty() {
+            return Ok(());
+        }
+        if !cascade {
+            let name = catalog.schema(schema).map_or_else(String::new, |schema| schema.name.to_string());
+            return Err(dependents::refuse(catalog, &format!("schema {name}"), &contents));
+        }
+        for dependent in contents {
+            if !doomed.includes(catalog, &dependent) {
+                doomed.cascaded.push(dependents::describe(catalog, &dependent));
+                doomed.add(dependent);
+            }
+        }
+        Ok(())
+    }
+
+    fn announce_cascade(&mut self, doomed: &Doomed) {
+        match doomed.cascaded.as_slice() {
+            [] => {}
+            [one] => self.notice(format!("drop cascades to {one}")),
+            many => {
+                let lines: Vec<String> = many.iter().map(|object| format!("drop cascades to {object}")).collect();
+                let notice =
+                    Error::new(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {} other objects", many.len()))
+                        .detail(lines.join("\n"));
+                self.shared.add_notice(expr::context::NoticeLevel::Notice, notice);
+            }
+        }
+    }
+}
+
+impl Doomed {
+    fn add(&mut self, dependent: Dependent) {
+        match dependent {
+            Dependent::Relation(oid) => self.relations.push(oid),
+            Dependent::Default(oid, position) => self.defaults.push((oid, position)),
+            Dependent::Column(oid, position) => self.columns.push((oid, position)),
+            Dependent::Type(oid) => self.types.push(oid),
+            Dependent::Constraint(oid, constraint) => self.constraints.push((oid, constraint)),
+        }
+    }
+
+    /// Whether it goes already, by itself or with its table.
+    fn includes(&self, catalog: &catalog::Catalog, dependent: &Dependent) -> bool {
+        match dependent {
+            Dependent::Relation(oid) => {
+                let owner = catalog.relation(*oid).and_then(|relation| relation.owned_by);
+                self.relations.contains(oid) || owner.is_some_and(|(table, _, _)| self.relations.contains(&table))
+            }
+            Dependent::Default(oid, position) => self.relations.contains(oid) || self.defaults.contains(&(*oid, *position)),
+            Dependent::Column(oid, position) => self.relations.contains(oid) || self.columns.contains(&(*oid, *position)),
+            Dependent::Type(oid) => self.types.contains(oid),
+            Dependent::Constraint(oid, constraint) => {
+                self.relations.contains(oid) || self.constraints.contains(&(*oid, *constraint))
+            }
+        }
+    }
+
+    fn remove(&self, change: &mut SchemaChange<'_>) {
+        for &(table, position) in &self.defaults {
+            alter_attribute(change, table, |attributes| attributes[position].default = None);
+        }
+        for &(table, constraint) in &self.constraints {
+            if let Some(relation) = change.catalog.relation(table) {
+                let mut altered = Relation::clone(relation);
+                altered.constraints.retain(|found| found.oid != constraint);
+                change.catalog.put_relation(altered);
+            }
+        }
+        for &(table, position) in &self.columns {
+            super::alter_table_column::remove_column(change, table, position);
+        }
+        for &oid in &self.relations {
+            remove_relation(change, oid);
+        }
+        for &oid in &self.types {
+            remove_type(change, oid);
+        }
+        for &oid in &self.schemas {
+            change.catalog.remove_schema(oid);
+        }
+    }
+}
+
+fn alter_attribute(change: &mut SchemaChange<'_>, table: Oid, alter: impl FnOnce(&mut Vec<catalog::Attribute>)) {
+    if let Some(relation) = change.catalog.relation(table) {
+        let mut altered = Relation::clone(relation);
+        alter(&mut altered.attributes);
+        change.catalog.put_relation(altered);
+    }
+}
+
+/// Removes a relation with what belongs to it: rows, indexes, row type, owned sequences.
+pub(crate) fn remove_relation(change: &mut SchemaChange<'_>, oid: Oid) {
+    let Some(relation) = change.catalog.remove_relation(oid) else { return };
+    if let Some(storage) = relation.storage() {
+        change.remove_table(storage);
+    }
+    if let RelationKind::Index(definition) = &relation.kind {
+        detach_index(change, definition.table, oid);
+    }
+    for &index in &relation.indexes {
+        change.catalog.remove_relation(index);
+    }
+    for ty in [relation.row_type, relation.row_array_type] {
+        if ty != Oid::INVALID {
+            change.catalog.remove_type(ty);
+        }
+    }
+    let owned: Vec<Oid> = change
+        .catalog
+        .relations()
+        .filter(|other| other.owned_by.is_some_and(|(table, _, _)| table == oid))
+        .map(|other| other.oid)
+        .collect();
+    owned.into_iter().for_each(|sequence| remove_relation(change, sequence));
+}
+
+/// Takes an index off its table: from the relation's list and from the stored data.
+pub(crate) fn detach_index(change: &mut SchemaChange<'_>, table: Oid, index: Oid) {
+    let Some(relation) = change.catalog.relation(table) else { return };
+    let mut altered = Relation::clone(relation);
+    altered.indexes.retain(|found| *found != index);
+    altered.constraints.retain(|constraint| constraint.index() != Some(index));
+    let storage = altered.storage();
+    change.catalog.put_relation(altered);
+    if let Some(storage) = storage
+        && let Ok(mut data) = change.table(storage)
+    {
+        data.drop_index(storage::IndexId(index.0));
+        change.put_table(storage, data);
+    }
+}
+
+fn remove_type(change: &mut SchemaChange<'_>, oid: Oid) {
+    if let Some(ty) = change.catalog.remove_type(oid)
+        && ty.array_type != Oid::INVALID
+    {
+        change.catalog.remove_type(ty.array_type);
+    }
+}
+
+fn drop_tag(kind: ObjectType) -> Result<&'static str> {
+    Ok(match kind {
+        ObjectType::ObjectTable => "DROP TABLE",
+        ObjectType::ObjectView => "DROP VIEW",
+        ObjectType::ObjectMatview => "DROP MATERIALIZED VIEW",
+        ObjectType::ObjectIndex => "DROP INDEX",
+        ObjectType::ObjectSequence => "DROP SEQUENCE",
+        ObjectType::ObjectSchema => "DROP SCHEMA",
+        ObjectType::ObjectType => "DROP TYPE",
+        ObjectType::ObjectDomain => "DROP DOMAIN",
+        other => return Err(Error::unsupported(format!("DROP {}", kind_word(other).to_uppercase()))),
+    })
+}
+
+fn kind_word(kind: ObjectType) -> &'static str {
+    match kind {
+        ObjectType::ObjectTable => "table",
+        ObjectType::ObjectView => "view",
+        ObjectType::ObjectMatview => "materialized view",
+        ObjectType::ObjectIndex => "index",
+        ObjectType::ObjectSequence => "sequence",
+        ObjectType::ObjectSchema => "schema",
+        ObjectType::ObjectType => "type",
+        ObjectType::ObjectDomain => "domain",
+        ObjectType::ObjectFunction => "function",
+        ObjectType::ObjectProcedure => "procedure",
+        ObjectType::ObjectAggregate => "aggregate",
+        ObjectType::ObjectTrigger => "trigger",
+        ObjectType::ObjectRule => "rule",
+        ObjectType::ObjectOperator => "operator",
+        ObjectType::ObjectExtension => "extension",
+        ObjectType::ObjectForeignTable => "foreign table",
+        ObjectType::ObjectCollation => "collation",
+        ObjectType::ObjectCast => "cast",
+        ObjectType::ObjectPolicy => "policy",
+        ObjectType::ObjectPublication => "publication",
+        ObjectType::ObjectStatisticExt => "statistics",
+        _ => "object",
+    }
+}
+
+/// 42809 with a hint for DROP TABLE of a view and the like.
+fn refuse_wrong_kind(relation: &Relation, kind: ObjectType) -> Result<()> {
+    let wanted = match kind {
+        ObjectType::ObjectTable => 'r',
+        ObjectType::ObjectView => 'v',
+        ObjectType::ObjectMatview => 'm',
+        ObjectType::ObjectIndex => 'i',
+        ObjectType::ObjectSequence => 'S',
+        _ => return Ok(()),
+    };
+    if relation.relkind() == wanted {
+        return Ok(());
+    }
+    let article = |word: &str| if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    let word = kind_word(kind);
+    let actual = relation.kind_name();
+    let error = Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not {} {word}", relation.name, article(word)));
+    let hint = match relation.relkind() {
+        'c' => "Use DROP TYPE to remove a type.".to_owned(),
+        _ => format!("Use DROP {} to remove {} {actual}.", actual.to_uppercase(), article(actual)),
+    };
+    Err(error.hint(hint))
+}
+
+/// 2BP01 when an index carries a constraint.
+fn refuse_constraint_index(catalog: &catalog::Catalog, relation: &Relation) -> Result<()> {
+    let RelationKind::Index(definition) = &relation.kind else { return Ok(()) };
+    let Some(table) = catalog.relation(definition.table) else { return Ok(()) };
+    match table.constraints.iter().find(|constraint| constraint.index() == Some(relation.oid)) {
+        Some(constraint) => Err(Error::new(
+            SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+            format!(
+                "cannot drop index {} because constraint {} on table {} requires it",
+                relation.name, constraint.name, table.name
+            ),
+        )
+        .hint(format!("You can drop constraint {} on table {} instead.", constraint.name, table.name))),
+        None => Ok(()),
+    }
+}

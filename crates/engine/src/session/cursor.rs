@@ -1,0 +1,188 @@
+//! SQL cursors: DECLARE, FETCH, MOVE, CLOSE.
+//!
+//! A cursor's rows come from an immutable view, so a scrollable cursor simply keeps those it has passed.
+
+use std::{collections::HashMap, sync::Arc};
+
+use pg_query::protobuf::{DeclareCursorStmt, FetchDirection, FetchStmt};
+use plan::OutputColumn;
+use types::{Datum, Error, Result, SqlState, TimestampTz};
+
+use super::{Outcome, Rows, Session, outcome::Tag, utility::command};
+use crate::clock;
+
+/// An open cursor.
+pub(crate) struct Cursor {
+    pub statement: Arc<str>,
+    pub is_holdable: bool,
+    pub is_scrollable: bool,
+    pub created: TimestampTz,
+    rows: Rows,
+    /// Rows read so far; all of them once `complete`.
+    passed: Vec<Vec<Datum>>,
+    complete: bool,
+    /// 0: before the first row; n: on the n-th; passed.len() + 1: after the last.
+    position: usize,
+}
+
+/// Cursors of a session, by name.
+pub(crate) type Cursors = HashMap<String, Cursor>;
+
+/// PostgreSQL's CURSOR_OPT bits.
+const OPTION_SCROLL: i32 = 0x0002;
+const OPTION_NO_SCROLL: i32 = 0x0004;
+const OPTION_HOLD: i32 = 0x0020;
+
+impl Session {
+    pub(crate) async fn execute_declare(&mut self, statement: &DeclareCursorStmt, parameters: Arc<[Datum]>) -> Result<Outcome> {
+        let is_holdable = statement.options & OPTION_HOLD != 0;
+        if !is_holdable {
+            self.require_block("DECLARE CURSOR")?;
+        }
+        if self.cursors.contains_key(&statement.portalname) {
+            return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{}\" already exists", statement.portalname)));
+        }
+        let query = statement.query.as_deref().ok_or_else(|| Error::internal("DECLARE without a query"))?;
+        self.begin_statement()?;
+        let planned = self.plan(query, None, &[])?;
+        let Outcome::Rows(rows) = self.run_planned(&planned, parameters).await? else {
+            return Err(Error::new(SqlState::INVALID_CURSOR_DEFINITION, "DECLARE CURSOR must be of a query"));
+        };
+        let mut cursor = Cursor {
+            statement: self.shared.activity().query,
+            is_holdable,
+            is_scrollable: statement.options & OPTION_SCROLL != 0 || statement.options & OPTION_NO_SCROLL == 0,
+            created: clock::now(),
+            rows,
+            passed: Vec::new(),
+            complete: false,
+            position: 0,
+        };
+        if is_holdable {
+            // Read to the end now, while its transaction lasts.
+            cursor.read_until(self, usize::MAX)?;
+        }
+        self.cursors.insert(statement.portalname.clone(), cursor);
+        Ok(command("DECLARE CURSOR"))
+    }
+
+    pub(crate) fn cursor_columns(&self, name: &str) -> Option<Arc<[OutputColumn]>> {
+        self.cursors.get(name).map(|cursor| cursor.rows.columns.clone())
+    }
+
+    pub(crate) fn execute_fetch(&mut self, statement: &FetchStmt) -> Result<Outcome> {
+        let mut cursor = self.cursors.remove(&statement.portalname).ok_or_else(|| undefined(&statement.portalname))?;
+        let fetched = cursor.fetch(self, statement.direction(), statement.how_many);
+        let columns = cursor.rows.columns.clone();
+        self.cursors.insert(statement.portalname.clone(), cursor);
+        let rows = fetched?;
+        if statement.ismove {
+            return Ok(Outcome::Command(format!("MOVE {}", rows.len())));
+        }
+        Ok(Outcome::Rows(Rows::of_datums(columns, &rows, Tag::Counted("FETCH"))))
+    }
+
+    pub(crate) fn execute_close(&mut self, name: &str) -> Result<Outcome> {
+        if name.is_empty() {
+            self.close_all_cursors();
+            return Ok(command("CLOSE CURSOR ALL"));
+        }
+        self.cursors.remove(name).ok_or_else(|| undefined(name))?;
+        Ok(command("CLOSE CURSOR"))
+    }
+
+    pub(crate) fn close_all_cursors(&mut self) {
+        self.cursors.clear();
+    }
+
+    /// Cursors WITHOUT HOLD end with their transaction.
+    pub(crate) fn close_transaction_cursors(&mut self) {
+        self.cursors.retain(|_, cursor| cursor.is_holdable);
+    }
+}
+
+impl Cursor {
+    /// Reads on until this many rows have been passed, or all.
+    fn read_until(&mut self, session: &mut Session, count: usize) -> Result<()> {
+        while !self.complete && self.passed.len() < count {
+            match session.next_batch(&mut self.rows)? {
+                Some(batch) => self.passed.extend((0..batch.len).map(|row| batch.row(row))),
+                None => self.complete = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// FETCH in any direction; PostgreSQL's FETCH_ALL is the largest count.
+    fn fetch(&mut self, session: &mut Session, direction: FetchDirection, how_many: i64) -> Result<Vec<Vec<Datum>>> {
+        match direction {
+            FetchDirection::FetchForward if how_many >= 0 => self.forward(session, how_many as u64),
+            FetchDirection::FetchForward => self.backward(session, how_many.unsigned_abs()),
+            FetchDirection::FetchBackward if how_many >= 0 => self.backward(session, how_many as u64),
+            FetchDirection::FetchBackward => self.forward(session, how_many.unsigned_abs()),
+            FetchDirection::FetchAbsolute => {
+                let target = if how_many >= 0 {
+                    usize::try_from(how_many).unwrap_or(usize::MAX)
+                } else {
+                    self.read_until(session, usize::MAX)?;
+                    (self.passed.len() + 1).saturating_sub(how_many.unsigned_abs() as usize)
+                };
+                self.go_to(session, target)
+            }
+            FetchDirection::FetchRelative => {
+                let target = (self.position as i64).saturating_add(how_many).max(0);
+                self.go_to(session, usize::try_from(target).unwrap_or(usize::MAX))
+            }
+            FetchDirection::Undefined => Err(Error::internal("FETCH without a direction")),
+        }
+    }
+
+    fn forward(&mut self, session: &mut Session, count: u64) -> Result<Vec<Vec<Datum>>> {
+        if count == 0 {
+            return self.go_to(session, self.position);
+        }
+        let wanted = self.position.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
+        self.read_until(session, wanted)?;
+        let start = self.position.min(self.passed.len());
+        let end = wanted.min(self.passed.len());
+        let rows = self.passed[start..end].to_vec();
+        self.position = if wanted > self.passed.len() { self.passed.len() + 1 } else { wanted };
+        Ok(rows)
+    }
+
+    fn backward(&mut self, session: &mut Session, count: u64) -> Result<Vec<Vec<Datum>>> {
+        self.require_scroll()?;
+        if count == 0 {
+            return self.go_to(session, self.position);
+        }
+        let end = self.position.saturating_sub(1).min(self.passed.len());
+        let start = end.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+        let rows: Vec<Vec<Datum>> = self.passed[start..end].iter().rev().cloned().collect();
+        self.position = if (rows.len() as u64) < count { 0 } else { start + 1 };
+        Ok(rows)
+    }
+
+    fn go_to(&mut self, session: &mut Session, target: usize) -> Result<Vec<Vec<Datum>>> {
+        if target < self.position {
+            self.require_scroll()?;
+        }
+        self.read_until(session, target)?;
+        self.position = target.min(self.passed.len() + 1);
+        Ok(match self.position {
+            0 => Vec::new(),
+            position => self.passed.get(position - 1).cloned().into_iter().collect(),
+        })
+    }
+
+    fn require_scroll(&self) -> Result<()> {
+        if self.is_scrollable {
+            return Ok(());
+        }
+        Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+            .hint("Declare it with SCROLL option to enable backward scan."))
+    }
+}
+
+fn undefined(name: &str) -> Error {
+    Error::new(SqlState::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"))
+}

@@ -1,0 +1,90 @@
+//! What binding and evaluation see of the session: names under its search path, and the evaluation context.
+
+use std::sync::Arc;
+
+use catalog::{Catalog, type_names::Names};
+use expr::{EvalContext, Vector, context::SubplanRunner, expression::Subquery};
+use types::{Datum, Error, Oid, Result};
+
+use super::Session;
+use crate::clock;
+
+/// The names of the last statement, kept while neither catalog nor search path changes.
+#[derive(Default)]
+pub(crate) struct NamesCache {
+    search_path_text: String,
+    cached: Option<Arc<Names>>,
+}
+
+/// Names for the current statement. The session has an open transaction.
+pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
+    let open = session.transaction.as_ref().expect("names are asked for within a transaction");
+    let catalog = open.txn.catalog();
+    let settings = session.shared.settings.lock();
+    let text = settings.get("search_path")?;
+    if let Some(cached) = &session.names.cached
+        && cached.catalog.version() == catalog.version()
+        && session.names.search_path_text == text
+    {
+        return Ok(cached.clone());
+    }
+    let path = search_path_oids(&settings.search_path(), &catalog, &session.shared.role.name);
+    let names = Arc::new(session.hooks.complete_names(Names::new(catalog, path)));
+    session.names.search_path_text = text.to_owned();
+    session.names.cached = Some(names.clone());
+    Ok(names)
+}
+
+/// The schemas of a search path that exist, `"$user"` replaced.
+pub(crate) fn search_path_oids(path: &[String], catalog: &Catalog, user: &str) -> Vec<Oid> {
+    path.iter()
+        .filter_map(|name| catalog.schema_named(if name == "$user" { user } else { name }))
+        .map(|schema| schema.oid)
+        .collect()
+}
+
+impl Session {
+    /// What binding depends on.
+    pub(crate) fn environment(&mut self, names: Arc<Names>) -> Result<binder::Environment> {
+        let format = self.open_transaction()?.format.clone();
+        Ok(binder::Environment::new(names, format))
+    }
+
+    /// How values read and print now: for the encoders and decoders of the wire.
+    pub fn formats(&mut self) -> Result<(Arc<types::FormatSettings>, Arc<dyn types::text_format::TypeResolver + Send + Sync>)> {
+        self.open_transaction()?;
+        let names = names(self)?;
+        let format = self.open_transaction()?.format.clone();
+        Ok((format, names))
+    }
+}
+
+/// The context in which the current statement's expressions run. The session has an open transaction.
+pub(crate) fn eval_context(session: &mut Session, parameters: Arc<[Datum]>) -> Result<EvalContext> {
+    let names = names(session)?;
+    let open = session.transaction.as_ref().expect("statements run within a transaction");
+    Ok(EvalContext {
+        parameters,
+        outer: Vec::new(),
+        format: open.format.clone(),
+        catalog: names.catalog.clone(),
+        resolver: names,
+        session: session.hooks.clone(),
+        subplans: Arc::new(NoSubplans),
+        statement_start: clock::now(),
+        cancellation: session.shared.cancellation.clone(),
+    })
+}
+
+/// Stands where expressions without subqueries run: defaults, settings, index expressions.
+pub(crate) struct NoSubplans;
+
+impl SubplanRunner for NoSubplans {
+    fn run(&self, _subquery: &Subquery, _left: &[Datum], _context: &EvalContext) -> Result<Datum> {
+        Err(Error::internal("a subquery where none is allowed"))
+    }
+
+    fn run_batch(&self, _subquery: &Subquery, _left: &[Vector], _len: usize, _context: &EvalContext) -> Result<Vector> {
+        Err(Error::internal("a subquery where none is allowed"))
+    }
+}

@@ -1,0 +1,347 @@
+//! Prepared statements and portals: the extended protocol, SQL PREPARE, and embedded prepared statements.
+
+use std::sync::Arc;
+
+use binder::parse::ParsedStatement;
+use expr::Batch;
+use pg_query::NodeEnum;
+use plan::OutputColumn;
+use types::{Datum, Error, Oid, Result, SqlState, SqlType, TimestampTz};
+
+use super::{Outcome, Rows, Session, query::Planned};
+use crate::clock;
+
+/// A statement parsed and analysed once, run many times.
+pub struct PreparedStatement {
+    pub name: Arc<str>,
+    pub text: Arc<str>,
+    /// None for an empty query string.
+    pub(crate) statement: Option<ParsedStatement>,
+    pub parameters: Vec<SqlType>,
+    /// None when it returns no rows.
+    pub columns: Option<Arc<[OutputColumn]>>,
+    /// The plan as of preparation; made anew when the catalog has changed since.
+    planned: parking_lot::Mutex<Option<Arc<Planned>>>,
+    pub prepared_at: TimestampTz,
+    pub from_sql: bool,
+}
+
+/// A statement with its parameters, being run.
+pub struct Portal {
+    pub statement: Arc<PreparedStatement>,
+    parameters: Arc<[Datum]>,
+    /// Result formats as the client asked: 0 text, 1 binary; none, one for all, or one a column.
+    pub formats: Vec<i16>,
+    state: PortalState,
+}
+
+enum PortalState {
+    Ready,
+    /// Rows left over from the last Execute with a row limit, then the rest.
+    Open {
+        rows: Rows,
+        pending: Option<Batch>,
+    },
+    Done {
+        tag: String,
+    },
+    /// The statement did not return rows.
+    Finished,
+}
+
+/// What one Execute message gave.
+pub enum PortalStep {
+    /// A batch of rows to send; ask again.
+    Rows(Batch),
+    /// The row limit was reached and there may be more.
+    Suspended,
+    Complete(String),
+    CopyIn(Box<crate::copy::CopyIn>),
+    CopyOut(Box<crate::copy::CopyOut>),
+    Empty,
+}
+
+impl Session {
+    /// Parses and analyses a statement (Parse). An empty name is the unnamed statement, replaced at will.
+    ///
+    /// Errors: 42601, 42P05 for a name in use, 42P18, and whatever binding finds.
+    pub fn prepare(&mut self, name: &str, sql: &str, parameter_types: &[Oid]) -> Result<Arc<PreparedStatement>> {
+        let prepared = self.prepare_statement(name, sql, parameter_types, false);
+        prepared.map_err(|error| self.failed(error, sql))
+    }
+
+    fn prepare_statement(
+        &mut self,
+        name: &str,
+        sql: &str,
+        parameter_types: &[Oid],
+        from_sql: bool,
+    ) -> Result<Arc<PreparedStatement>> {
+        self.shared.cancellation.clear();
+        self.shared.statement_started(sql, clock::now());
+        if !name.is_empty() && self.prepared.contains_key(name) {
+            return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, format!("prepared statement \"{name}\" already exists")));
+        }
+        let mut statements = binder::parse::parse(sql)?;
+        if statements.len() > 1 {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement"));
+        }
+        let statement = statements.pop();
+        let hints = self.parameter_hints(parameter_types)?;
+        let prepared = self.analyse(name, sql.into(), statement, &hints, from_sql)?;
+        self.prepared.insert(prepared.name.clone(), prepared.clone());
+        Ok(prepared)
+    }
+
+    fn parameter_hints(&mut self, parameter_types: &[Oid]) -> Result<Vec<Option<SqlType>>> {
+        if parameter_types.iter().all(|oid| *oid == Oid::INVALID || *oid == Oid::UNKNOWN) {
+            return Ok(vec![None; parameter_types.len()]);
+        }
+        let names = self.names()?;
+        parameter_types
+            .iter()
+            .map(|&oid| match oid {
+                Oid::INVALID | Oid::UNKNOWN => Ok(None),
+                oid => names
+                    .sql_type(oid)
+                    .map(Some)
+                    .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("type with OID {oid} does not exist"))),
+            })
+            .collect()
+    }
+
+    /// Analyses one statement: its parameters and the columns it returns.
+    pub(crate) fn analyse(
+        &mut self,
+        name: &str,
+        text: Arc<str>,
+        statement: Option<ParsedStatement>,
+        hints: &[Option<SqlType>],
+        from_sql: bool,
+    ) -> Result<Arc<PreparedStatement>> {
+        let mut prepared = PreparedStatement {
+            name: name.into(),
+            text: text.clone(),
+            statement: None,
+            parameters: hints.iter().map(|hint| hint.unwrap_or(SqlType::TEXT)).collect(),
+            columns: None,
+            planned: parking_lot::Mutex::new(None),
+            prepared_at: clock::now(),
+            from_sql,
+        };
+        if let Some(statement) = statement {
+            self.refuse_in_failed_block(super::statement::is_way_out(&statement.node))?;
+            if super::statement::is_planned(&statement.node) {
+                let planned = self.plan(&statement.node, Some(text), hints)?;
+                prepared.parameters = planned.parameters.clone();
+                let returns_rows = !planned.columns.is_empty() || matches!(statement.node.node, Some(NodeEnum::SelectStmt(_)));
+                prepared.columns = returns_rows.then(|| planned.columns.clone());
+                *prepared.planned.lock() = Some(planned);
+            } else {
+                prepared.columns = self.utility_columns(&statement.node)?;
+            }
+            prepared.statement = Some(statement);
+        }
+        Ok(Arc::new(prepared))
+    }
+
+    /// The statement of this name.
+    ///
+    /// Errors: 26000.
+    pub fn prepared_statement(&self, name: &str) -> Result<Arc<PreparedStatement>> {
+        self.prepared.get(name).cloned().ok_or_else(|| {
+            let message = match name {
+                "" => "unnamed prepared statement does not exist".to_owned(),
+                name => format!("prepared statement \"{name}\" does not exist"),
+            };
+            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
+        })
+    }
+
+    /// Forgets a prepared statement; none of this name is no error (Close).
+    pub fn close_statement(&mut self, name: &str) {
+        self.prepared.remove(name);
+    }
+
+    /// Makes a portal (Bind). Parameters are values already, of the statement's types.
+    ///
+    /// Errors: 26000, 08P01 for a wrong number of parameters, 42P03 for a portal name in use.
+    pub fn bind(&mut self, portal: &str, statement: &str, parameters: Vec<Datum>, formats: Vec<i16>) -> Result<()> {
+        let statement = self.prepared_statement(statement)?;
+        if parameters.len() != statement.parameters.len() {
+            return Err(Error::new(
+                SqlState::PROTOCOL_VIOLATION,
+                format!(
+                    "bind message supplies {} parameters, but prepared statement \"{}\" requires {}",
+                    parameters.len(),
+                    statement.name,
+                    statement.parameters.len()
+                ),
+            ));
+        }
+        if let Some(parsed) = &statement.statement {
+            self.refuse_in_failed_block(super::statement::is_way_out(&parsed.node))?;
+        }
+        if !portal.is_empty() && self.portals.contains_key(portal) {
+            return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{portal}\" already exists")));
+        }
+        let opened = Portal { statement, parameters: parameters.into(), formats, state: PortalState::Ready };
+        self.portals.insert(portal.into(), opened);
+        Ok(())
+    }
+
+    /// The portal of this name.
+    ///
+    /// Errors: 34000.
+    pub fn portal(&self, name: &str) -> Result<&Portal> {
+        self.portals.get(name).ok_or_else(|| undefined_portal(name))
+    }
+
+    pub fn close_portal(&mut self, name: &str) {
+        self.portals.remove(name);
+    }
+
+    /// Runs a portal on, giving at most `limit` rows (0: all) since the last [`PortalStep::Suspended`]; `given` is how many of them the
+    /// caller has had already. To be called until it answers something other than rows.
+    pub async fn execute_portal(&mut self, name: &str, limit: usize, given: usize) -> Result<PortalStep> {
+        let mut portal = self.portals.remove(name).ok_or_else(|| undefined_portal(name))?;
+        let text = portal.statement.text.clone();
+        let step = self.step_portal(&mut portal, limit, given).await;
+        match step {
+            Ok(step) => {
+                if !matches!(portal.state, PortalState::Finished) || !name.is_empty() {
+                    self.portals.insert(name.into(), portal);
+                }
+                Ok(step)
+            }
+            Err(error) => Err(self.failed(error, &text)),
+        }
+    }
+
+    async fn step_portal(&mut self, portal: &mut Portal, limit: usize, given: usize) -> Result<PortalStep> {
+        if matches!(portal.state, PortalState::Ready) {
+            self.shared.cancellation.clear();
+            self.shared.statement_started(&portal.statement.text, clock::now());
+            match self.run_prepared(&portal.statement, portal.parameters.clone()).await? {
+                Outcome::Rows(rows) => portal.state = PortalState::Open { rows, pending: None },
+                other => {
+                    portal.state = PortalState::Finished;
+                    return Ok(match other {
+                        Outcome::Command(tag) => PortalStep::Complete(tag),
+                        Outcome::CopyIn(copy) => PortalStep::CopyIn(copy),
+                        Outcome::CopyOut(copy) => PortalStep::CopyOut(copy),
+                        Outcome::Empty | Outcome::Rows(_) => PortalStep::Empty,
+                    });
+                }
+            }
+        }
+        match &mut portal.state {
+            PortalState::Open { rows, pending } => {
+                let room = if limit == 0 { usize::MAX } else { limit - given };
+                if room == 0 {
+                    return Ok(PortalStep::Suspended);
+                }
+                let batch = match pending.take() {
+                    Some(batch) => Some(batch),
+                    None => self.next_batch(rows)?,
+                };
+                let Some(batch) = batch else {
+                    let tag = rows.tag();
+                    portal.state = PortalState::Done { tag: tag.clone() };
+                    return Ok(PortalStep::Complete(tag));
+                };
+                if batch.len > room {
+                    let positions: Vec<u32> = (0..batch.len as u32).collect();
+                    let (now, later) = positions.split_at(room);
+                    *pending = Some(batch.take(later));
+                    return Ok(PortalStep::Rows(batch.take(now)));
+                }
+                Ok(PortalStep::Rows(batch))
+            }
+            PortalState::Done { tag } => Ok(PortalStep::Complete(empty_tag(tag))),
+            PortalState::Finished => Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "portal cannot be run anymore")),
+            PortalState::Ready => Err(Error::internal("a portal neither ready nor run")),
+        }
+    }
+
+    /// Runs a prepared statement with its plan, made anew if the catalog or the search path has changed.
+    pub(crate) async fn run_prepared(&mut self, statement: &Arc<PreparedStatement>, parameters: Arc<[Datum]>) -> Result<Outcome> {
+        let Some(parsed) = &statement.statement else { return Ok(Outcome::Empty) };
+        self.refuse_in_failed_block(super::statement::is_way_out(&parsed.node))?;
+        if !super::statement::is_planned(&parsed.node) {
+            return self.execute_utility(&parsed.node, &statement.text, parameters).await;
+        }
+        let _deadline = self.start_statement_deadline();
+        let hints: Vec<Option<SqlType>> = statement.parameters.iter().copied().map(Some).collect();
+        self.begin_statement()?;
+        let names = super::environment::names(self)?;
+        let kept = statement.planned.lock().clone();
+        let planned = match kept.filter(|plan| plan.is_valid_for(&names)) {
+            Some(plan) => plan,
+            None => {
+                let plan = self.plan(&parsed.node, Some(statement.text.clone()), &hints)?;
+                if let Some(columns) = &statement.columns
+                    && !same_shape(columns, &plan.columns)
+                {
+                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
+                }
+                *statement.planned.lock() = Some(plan.clone());
+                plan
+            }
+        };
+        self.run_planned(&planned, parameters).await
+    }
+
+    /// The end of a pipeline (Sync): commits the implicit transaction.
+    ///
+    /// Errors: those of COMMIT.
+    pub async fn sync(&mut self) -> Result<()> {
+        let ended = self.end_implicit_transaction().await;
+        self.in_script = false;
+        self.note_idle();
+        ended
+    }
+
+    /// Portals end with their transaction.
+    pub(crate) fn close_transaction_portals(&mut self) {
+        self.portals.clear();
+        self.close_transaction_cursors();
+    }
+
+    /// After ROLLBACK TO: what was opened since has gone. All portals are closed, which PostgreSQL does for those of the subtransaction.
+    pub(crate) fn close_failed_portals(&mut self) {
+        self.portals.clear();
+    }
+
+    pub(crate) fn prepare_from_sql(
+        &mut self,
+        name: &str,
+        statement: ParsedStatement,
+        text: Arc<str>,
+        hints: &[Option<SqlType>],
+    ) -> Result<()> {
+        if self.prepared.contains_key(name) {
+            return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, format!("prepared statement \"{name}\" already exists")));
+        }
+        let prepared = self.analyse(name, text, Some(statement), hints, true)?;
+        self.prepared.insert(prepared.name.clone(), prepared);
+        Ok(())
+    }
+}
+
+/// PostgreSQL counts nothing when a finished portal is run again.
+fn empty_tag(tag: &str) -> String {
+    match tag.rsplit_once(' ') {
+        Some((word, _)) => format!("{word} 0"),
+        None => tag.to_owned(),
+    }
+}
+
+fn same_shape(left: &[OutputColumn], right: &[OutputColumn]) -> bool {
+    left.len() == right.len()
+        && left.iter().zip(right).all(|(left, right)| left.ty.oid == right.ty.oid && left.name == right.name)
+}
+
+fn undefined_portal(name: &str) -> Error {
+    Error::new(SqlState::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"))
+}

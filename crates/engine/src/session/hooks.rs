@@ -1,0 +1,381 @@
+//! What expressions and system relations ask of the session: the engine's side of `SessionHooks` and `SystemState`.
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+use catalog::type_names::{ClusterNames, Names};
+use expr::{
+    EvalContext,
+    context::{NoticeLevel, SessionHooks},
+};
+use parking_lot::Mutex;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use txn::SessionSequences;
+use types::{Datum, Error, Oid, Result, SqlType, TimestampTz};
+
+use super::{environment::search_path_oids, shared::SessionShared, shared_transaction::SharedTransaction};
+use crate::{
+    clock,
+    cluster::{Cluster, Database},
+    settings::setting_facts,
+    system_catalog::{self, *},
+};
+
+/// Answers for one session.
+pub struct Hooks {
+    shared: Arc<SessionShared>,
+    cluster: Weak<Cluster>,
+    database: Arc<Database>,
+    /// The session's transaction, for functions that a running statement calls.
+    pub(crate) transaction: SharedTransaction,
+    sequences: Mutex<SessionSequences>,
+    random: Mutex<Option<StdRng>>,
+    /// Whether the transaction's id has been shown.
+    id_shown: AtomicU64,
+}
+
+impl Hooks {
+    pub(crate) fn new(cluster: &Arc<Cluster>, database: &Arc<Database>, shared: &Arc<SessionShared>) -> Hooks {
+        Hooks {
+            shared: shared.clone(),
+            cluster: Arc::downgrade(cluster),
+            database: database.clone(),
+            transaction: SharedTransaction::default(),
+            sequences: Mutex::default(),
+            random: Mutex::default(),
+            id_shown: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn forget_sequences(&self) {
+        self.sequences.lock().discard();
+    }
+
+    /// Adds the names that all databases share.
+    pub(crate) fn complete_names(&self, mut names: Names) -> Names {
+        let roles = self.cluster.upgrade().map(|cluster| cluster.roles()).unwrap_or_default();
+        names.cluster = Arc::new(ClusterNames {
+            current_database: self.database.name.to_string(),
+            roles: roles.into_iter().map(|role| (role.oid, role.name)).collect(),
+        });
+        names
+    }
+
+    /// Rows of a system relation.
+    pub(crate) fn system_rows(
+        &self,
+        names: &Names,
+        relation: &'static catalog::builtin::SystemRelation,
+        hint: Option<(&str, &Datum)>,
+    ) -> Result<Vec<Vec<Datum>>> {
+        let hint = hint.map(|(column, value)| Hint { column, value });
+        system_catalog::rows(relation, &self.system_context(names.clone()), hint)
+    }
+
+    fn system_context(&self, names: Names) -> SystemContext<'_> {
+        let cluster = self.cluster.upgrade();
+        let databases = cluster.as_ref().map(|cluster| cluster.databases()).unwrap_or_default();
+        let roles = cluster.map(|cluster| cluster.roles()).unwrap_or_default();
+        SystemContext {
+            names,
+            databases: databases
+                .iter()
+                .map(|database| DatabaseFacts {
+                    oid: database.oid,
+                    name: database.name.clone(),
+                    owner: Oid::BOOTSTRAP_ROLE,
+                    is_template: database.is_template,
+                    allow_connections: database.allow_connections,
+                    comment: database.comment.clone(),
+                })
+                .collect(),
+            roles: roles.into_iter().map(|role| RoleFacts::administrator(role.oid, role.name)).collect(),
+            current_database: self.database.name.clone(),
+            current_user: self.shared.role.name.clone(),
+            state: self,
+        }
+    }
+
+    fn sequence_name(&self, sequence: Oid) -> String {
+        self.database
+            .store
+            .catalog()
+            .relation(sequence)
+            .map_or_else(|| sequence.to_string(), |relation| relation.name.to_string())
+    }
+}
+
+impl SessionHooks for Hooks {
+    fn current_user(&self) -> Arc<str> {
+        self.shared.role.name.clone()
+    }
+
+    fn session_user(&self) -> Arc<str> {
+        self.shared.role.name.clone()
+    }
+
+    fn current_database(&self) -> Arc<str> {
+        self.database.name.clone()
+    }
+
+    fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>> {
+        let path = self.shared.settings.lock().search_path();
+        let catalog = self.database.store.catalog();
+        let mut names: Vec<Arc<str>> = search_path_oids(&path, &catalog, &self.shared.role.name)
+            .into_iter()
+            .filter_map(|oid| catalog.schema(oid).map(|schema| schema.name.clone()))
+            .collect();
+        if include_implicit && !names.iter().any(|name| &**name == "pg_catalog") {
+            names.insert(0, "pg_catalog".into());
+        }
+        names
+    }
+
+    fn backend_pid(&self) -> i32 {
+        self.shared.pid
+    }
+
+    fn next_value(&self, sequence: Oid) -> Result<i64> {
+        self.transaction.next_value(&mut self.sequences.lock(), sequence)
+    }
+
+    fn current_value(&self, sequence: Oid) -> Result<i64> {
+        self.sequences.lock().currval(sequence, &self.sequence_name(sequence))
+    }
+
+    fn last_value(&self) -> Result<i64> {
+        self.sequences.lock().lastval().map(|(_, value)| value)
+    }
+
+    fn set_value(&self, sequence: Oid, value: i64, is_called: bool) -> Result<()> {
+        self.transaction.set_value(&mut self.sequences.lock(), sequence, value, is_called).map(|_| ())
+    }
+
+    fn setting(&self, name: &str, missing_ok: bool) -> Result<Option<String>> {
+        match self.shared.settings.lock().show(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) if missing_ok => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_setting(&self, name: &str, value: &str, local: bool) -> Result<String> {
+        let mut settings = self.shared.settings.lock();
+        settings.set(name, value, local)?;
+        settings.show(name)
+    }
+
+    fn notice(&self, level: NoticeLevel, notice: Error) {
+        self.shared.add_notice(level, notice);
+    }
+
+    fn random(&self) -> f64 {
+        self.random.lock().get_or_insert_with(StdRng::from_os_rng).random()
+    }
+
+    fn set_seed(&self, seed: f64) {
+        *self.random.lock() = Some(StdRng::seed_from_u64(seed.to_bits()));
+    }
+
+    fn engine_function(&self, source: &str, arguments: &[Datum], context: &EvalContext) -> Option<Result<Datum>> {
+        let path = self.shared.settings.lock().search_path();
+        let search_path = search_path_oids(&path, &context.catalog, &self.shared.role.name);
+        let names = self.complete_names(Names::new(context.catalog.clone(), search_path));
+        system_catalog::functions::call(source, arguments, &self.system_context(names))
+    }
+
+    fn clock_timestamp(&self) -> TimestampTz {
+        clock::now()
+    }
+}
+
+impl SystemState for Hooks {
+    fn sessions(&self) -> Vec<SessionActivity> {
+        let Some(cluster) = self.cluster.upgrade() else { return Vec::new() };
+        cluster.sessions().iter().map(|session| session_activity(session)).collect()
+    }
+
+    fn locks(&self) -> Vec<LockActivity> {
+        let Some(cluster) = self.cluster.upgrade() else { return Vec::new() };
+        cluster
+            .databases()
+            .iter()
+            .flat_map(|database| {
+                let state = database.store.snapshot();
+                let locks = database.store.list_locks().into_iter();
+                locks.map(|lock| super::lock_rows::lock_activity(database.oid, lock, &state)).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    fn settings(&self) -> Vec<SettingFacts> {
+        let settings = self.shared.settings.lock();
+        setting_facts()
+            .values()
+            .map(|fact| SettingFacts {
+                name: fact.name.into(),
+                setting: settings.get(fact.name).unwrap_or_default().to_owned(),
+                unit: fact.unit.map(Into::into),
+                category: fact.category.into(),
+                context: fact.context.into(),
+                kind: fact.kind.into(),
+                source: settings.source(fact.name).into(),
+                minimum: fact.minimum.map(|number| number.to_string().into()),
+                maximum: fact.maximum.map(|number| number.to_string().into()),
+                choices: (fact.kind == "enum").then(|| fact.choices.iter().map(|choice| (*choice).into()).collect()),
+                boot_value: Some(fact.boot.clone()),
+                reset_value: Some(settings.reset_value(fact.name)),
+            })
+            .collect()
+    }
+
+    fn prepared_statements(&self) -> Vec<PreparedFacts> {
+        self.shared.listed.lock().prepared.clone()
+    }
+
+    fn cursors(&self) -> Vec<CursorFacts> {
+        self.shared.listed.lock().cursors.clone()
+    }
+
+    fn sequence(&self, sequence: Oid) -> Option<SequenceState> {
+        let value = self.transaction.sequence_value(sequence).ok()?;
+        Some(SequenceState { last_value: value.last_value, is_called: value.is_called })
+    }
+
+    fn table_activity(&self, table: Oid) -> TableActivity {
+        let state = self.database.store.snapshot();
+        let rows = state
+            .catalog
+            .relation(table)
+            .and_then(|relation| state.tables.get(&relation.storage()?))
+            .map(|table| table.rows.len());
+        TableActivity { live_rows: rows.unwrap_or(0) as i64, ..TableActivity::default() }
+    }
+
+    fn index_activity(&self, _index: Oid) -> IndexActivity {
+        IndexActivity::default()
+    }
+
+    fn database_activity(&self, database: Oid) -> DatabaseActivity {
+        let sessions = self.sessions().iter().filter(|session| session.database == database).count();
+        DatabaseActivity { sessions_now: sessions as i32, ..DatabaseActivity::default() }
+    }
+
+    fn relation_size(&self, relation: Oid) -> i64 {
+        super::lock_rows::relation_size(&self.database.store.snapshot(), relation)
+    }
+
+    fn database_size(&self, database: Oid) -> i64 {
+        let Some(cluster) = self.cluster.upgrade() else { return 0 };
+        let found = cluster.databases().into_iter().find(|known| known.oid == database);
+        found.map_or(0, |database| super::lock_rows::database_size(&database.store.snapshot()))
+    }
+
+    fn server_start(&self) -> TimestampTz {
+        self.cluster.upgrade().map_or(TimestampTz(0), |cluster| cluster.started)
+    }
+
+    fn settings_loaded(&self) -> TimestampTz {
+        self.server_start()
+    }
+
+    fn now(&self) -> TimestampTz {
+        clock::now()
+    }
+
+    fn transaction_id(&self) -> Result<u64> {
+        let (id, _) = self.transaction.identity().ok_or_else(|| Error::internal("a function outside of a transaction"))?;
+        self.id_shown.store(id, Ordering::Relaxed);
+        Ok(id)
+    }
+
+    fn transaction_id_if_assigned(&self) -> Option<u64> {
+        let (id, has_written) = self.transaction.identity()?;
+        (has_written || self.id_shown.load(Ordering::Relaxed) == id).then_some(id)
+    }
+
+    fn backend_pid(&self) -> i32 {
+        self.shared.pid
+    }
+
+    fn blocking_pids(&self, pid: i32) -> Vec<i32> {
+        let Some(cluster) = self.cluster.upgrade() else { return Vec::new() };
+        let Some(session) = cluster.session(pid) else { return Vec::new() };
+        cluster.database(&session.database).map(|database| database.store.blocking_pids(pid)).unwrap_or_default()
+    }
+
+    fn cancel_backend(&self, pid: i32) -> Result<bool> {
+        let session = self.cluster.upgrade().and_then(|cluster| cluster.session(pid));
+        if let Some(session) = &session {
+            session.cancel(expr::context::CancelReason::UserRequest);
+        }
+        Ok(session.is_some())
+    }
+
+    fn terminate_backend(&self, pid: i32) -> Result<bool> {
+        let session = self.cluster.upgrade().and_then(|cluster| cluster.session(pid));
+        if let Some(session) = &session {
+            session.terminate();
+        }
+        Ok(session.is_some())
+    }
+
+    fn temporary_schema(&self) -> Oid {
+        let name = format!("pg_temp_{}", self.shared.pid);
+        self.database.store.catalog().schema_named(&name).map_or(Oid::INVALID, |schema| schema.oid)
+    }
+
+    fn session_memory(&self, pid: i32) -> Option<i64> {
+        let session = self.cluster.upgrade()?.session(pid)?;
+        Some(session.memory_bytes())
+    }
+
+    fn dirty_bytes(&self) -> i64 {
+        super::lock_rows::database_size(&self.database.store.snapshot())
+    }
+}
+
+impl txn::KeyText for Hooks {
+    fn key_text(&self, catalog: &catalog::Catalog, value: &Datum, ty: SqlType) -> String {
+        let format = self.shared.settings.lock().format().clone();
+        let names = self.complete_names(Names::new(Arc::new(catalog.clone()), Vec::new()));
+        let mut text = String::new();
+        types::text_format::datum_to_text(value, ty, &format, &names, &mut text);
+        text
+    }
+}
+
+impl std::fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hooks").field("pid", &self.shared.pid).finish_non_exhaustive()
+    }
+}
+
+fn session_activity(session: &SessionShared) -> SessionActivity {
+    let activity = session.activity();
+    let is_active = activity.state == super::shared::ActivityState::Active;
+    SessionActivity {
+        pid: session.pid,
+        database: session.database_oid,
+        database_name: session.database.clone(),
+        user: session.role.oid,
+        user_name: session.role.name.clone(),
+        application_name: session.application_name().into(),
+        client_address: session.client.map(|address| address.ip().to_string()),
+        client_port: session.client.map(|address| i32::from(address.port())),
+        backend_start: session.backend_start,
+        transaction_start: activity.transaction_start,
+        query_start: activity.query_start,
+        state_change: Some(activity.state_change),
+        wait: match (activity.waiting, is_active) {
+            (true, _) => Some(("Lock", "transactionid")),
+            (false, false) => Some(("Client", "ClientRead")),
+            _ => None,
+        },
+        state: activity.state.name(),
+        transaction_id: None,
+        query: activity.query,
+    }
+}

@@ -1,0 +1,360 @@
+//! Queries and data-modifying statements: planned, run over an immutable view, their writes staged.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use catalog::type_names::Names;
+use executor::{Execution, Prepared, Tables};
+use expr::Batch;
+use pg_query::protobuf::Node;
+use plan::{
+    OutputColumn,
+    logical::{LockWaitPolicy, LogicalPlan},
+    statement::Command,
+};
+use storage::{TableData, TableId};
+use txn::{LockMode, LockTag, Staged};
+use types::{Datum, Error, Oid, Result, SqlState, SqlType};
+
+use super::{
+    Outcome, Rows, Session, environment,
+    hooks::Hooks,
+    outcome::{RowSource, Tag},
+};
+use crate::plan_cache::PlanKey;
+
+/// A statement planned and compiled: immutable, shared by executions and sessions.
+pub struct Planned {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) columns: Arc<[OutputColumn]>,
+    pub(crate) parameters: Vec<SqlType>,
+    pub(crate) command: Command,
+    /// Tables read or written, to be taken from the view when it runs.
+    tables: Vec<TableId>,
+    /// Relations written: locked against concurrent definition changes.
+    written: Vec<Oid>,
+    /// Writes rows or locks them, so that its rows go out only once the locks are held.
+    stages: bool,
+    modifies: bool,
+    cacheable: bool,
+    pub(crate) catalog_version: u64,
+    search_path: Vec<Oid>,
+}
+
+impl Planned {
+    /// Whether the plan still means what its text means under these names.
+    pub(crate) fn is_valid_for(&self, names: &Names) -> bool {
+        self.cacheable && self.catalog_version == names.catalog.version() && self.search_path == names.search_path
+    }
+}
+
+impl Session {
+    /// Plans a statement, or finds its plan. `text` is None for statements whose plans are not kept.
+    pub(crate) fn plan(&mut self, node: &Node, text: Option<Arc<str>>, hints: &[Option<SqlType>]) -> Result<Arc<Planned>> {
+        self.open_transaction()?;
+        let names = environment::names(self)?;
+        let key = text.map(|text| PlanKey {
+            text,
+            search_path: names.search_path.as_slice().into(),
+            parameter_hints: hints.iter().map(|hint| hint.map_or(Oid::INVALID, |ty| ty.oid)).collect(),
+        });
+        if let Some(key) = &key
+            && let Some(plan) = self.database.plans.get(key, names.catalog.version())
+        {
+            return Ok(plan);
+        }
+        let mut environment = self.environment(names.clone())?;
+        environment.parameters = hints.to_vec();
+        let bound = binder::bind(node, &environment)?;
+        let touched = Touched::by(&bound.query);
+        let store = self.database.store.clone();
+        let statistics = StoreStatistics { store: &store, state: std::cell::OnceCell::new() };
+        let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
+        let planned = Arc::new(Planned {
+            columns: query.output.as_slice().into(),
+            command: query.command,
+            prepared: Arc::new(Prepared::new(Arc::new(query))?),
+            parameters: bound.parameters,
+            tables: touched.tables,
+            modifies: !touched.written.is_empty(),
+            stages: touched.locks_rows || !touched.written.is_empty(),
+            written: touched.written,
+            cacheable: bound.cacheable,
+            catalog_version: names.catalog.version(),
+            search_path: names.search_path.clone(),
+        });
+        if let Some(key) = key
+            && planned.cacheable
+        {
+            self.database.plans.put(key, planned.clone());
+        }
+        Ok(planned)
+    }
+
+    /// Runs a planned statement.
+    pub(crate) async fn run_planned(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Outcome> {
+        let rows =
+            if planned.stages { self.run_staged(planned, parameters).await? } else { self.run_streaming(planned, parameters)? };
+        let returns_rows = !planned.columns.is_empty() || planned.command == Command::Select;
+        Ok(if returns_rows { Outcome::Rows(rows) } else { Outcome::Command(rows.tag()) })
+    }
+
+    /// A query that writes nothing: its rows are computed as they are pulled.
+    fn run_streaming(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Rows> {
+        self.begin_statement()?;
+        let execution = self.open_execution(planned, parameters)?;
+        self.end_statement();
+        Ok(Rows {
+            columns: planned.columns.clone(),
+            source: RowSource::Streaming(Box::new(execution)),
+            tag: Tag::Counted("SELECT"),
+            sent: 0,
+        })
+    }
+
+    /// A statement with writes or row locks: computed to its end, staged, and run again after every wait.
+    async fn run_staged(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Rows> {
+        if planned.modifies {
+            self.refuse_when_read_only(planned.command)?;
+        }
+        for &relation in &planned.written {
+            self.lock_relation(relation, LockMode::RowExclusive, false).await?;
+        }
+        loop {
+            self.begin_statement()?;
+            let mut execution = self.open_execution(planned, parameters.clone())?;
+            let mut batches: VecDeque<Batch> = VecDeque::new();
+            while let Some(batch) = execution.next_batch()? {
+                batches.push_back(batch);
+            }
+            let writes = execution.writes();
+            let count = execution.row_count();
+            drop(execution);
+            self.end_statement();
+            let open = self.open_transaction()?;
+            match open.txn.stage(&writes) {
+                Staged::Done => {
+                    let tag = match planned.command {
+                        Command::Select => Tag::Counted("SELECT"),
+                        Command::Insert => Tag::Fixed(format!("INSERT 0 {count}")),
+                        Command::Update => Tag::Fixed(format!("UPDATE {count}")),
+                        Command::Delete => Tag::Fixed(format!("DELETE {count}")),
+                    };
+                    return Ok(Rows { columns: planned.columns.clone(), source: RowSource::Buffered(batches), tag, sent: 0 });
+                }
+                Staged::Wait(wait) => self.wait_for_lock(wait).await?,
+                Staged::Stale => self.shared.cancellation.check()?,
+                Staged::Failed(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Opens an execution over the current statement's view.
+    pub(crate) fn open_execution(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Execution> {
+        let context = environment::eval_context(self, parameters)?;
+        let tables = self.statement_tables(&planned.tables)?;
+        self.open_transaction()?.has_run_query = true;
+        planned.prepared.open(tables, context)
+    }
+
+    /// These tables as the current statement sees them.
+    pub(crate) fn statement_tables(&mut self, wanted: &[TableId]) -> Result<Arc<StatementTables>> {
+        let names = environment::names(self)?;
+        let hooks = self.hooks.clone();
+        let open = self.open_transaction()?;
+        let mut tables = HashMap::with_capacity(wanted.len());
+        for &table in wanted {
+            tables.insert(table, open.txn.table(table)?);
+        }
+        Ok(Arc::new(StatementTables { tables, names, hooks }))
+    }
+
+    /// The next rows of a result; None when there are no more.
+    pub fn next_batch(&mut self, rows: &mut Rows) -> Result<Option<Batch>> {
+        let batch = match &mut rows.source {
+            RowSource::Streaming(execution) => execution.next_batch(),
+            RowSource::Buffered(batches) => Ok(batches.pop_front()),
+        };
+        match batch {
+            Ok(batch) => {
+                rows.sent += batch.as_ref().map_or(0, |batch| batch.len as u64);
+                Ok(batch)
+            }
+            Err(error) => {
+                self.fail_transaction();
+                Err(error)
+            }
+        }
+    }
+
+    fn refuse_when_read_only(&mut self, command: Command) -> Result<()> {
+        let word = match command {
+            Command::Select => "SELECT",
+            Command::Insert => "INSERT",
+            Command::Update => "UPDATE",
+            Command::Delete => "DELETE",
+        };
+        self.refuse_read_only(word)
+    }
+
+    /// 25006 for a statement that writes in a read-only transaction.
+    pub(crate) fn refuse_read_only(&mut self, statement: &str) -> Result<()> {
+        if self.open_transaction()?.txn.options().read_only {
+            return Err(Error::new(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {statement} in a read-only transaction"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes a lock on a relation, waiting for it. With `no_wait`, 55P03 instead of waiting.
+    pub(crate) async fn lock_relation(&mut self, relation: Oid, mode: LockMode, no_wait: bool) -> Result<()> {
+        let open = self.open_transaction()?;
+        match open.txn.lock(LockTag::Relation(relation), mode)? {
+            None => Ok(()),
+            Some(wait) if no_wait => {
+                drop(wait);
+                let name =
+                    open.txn.catalog().relation(relation).map_or_else(|| relation.to_string(), |found| found.name.to_string());
+                Err(Error::new(SqlState::LOCK_NOT_AVAILABLE, format!("could not obtain lock on relation \"{name}\"")))
+            }
+            Some(wait) => self.wait_for_lock(wait).await,
+        }
+    }
+
+    /// Awaits a lock; cancellation, deadlock detection and lock_timeout end the wait with an error.
+    pub(crate) async fn wait_for_lock(&mut self, wait: txn::LockWait) -> Result<()> {
+        let timeout_ms = self.shared.settings.lock().milliseconds("lock_timeout");
+        let handle = wait.handle();
+        let _deadline = (timeout_ms > 0).then(|| {
+            let handle = handle.clone();
+            self.cluster.timer.after(std::time::Duration::from_millis(timeout_ms), move || {
+                handle.fail(
+                    Error::new(SqlState::LOCK_NOT_AVAILABLE, "lock timeout exceeded")
+                        .detail("canceling statement due to lock timeout"),
+                );
+            })
+        });
+        self.shared.set_waiting(Some(handle));
+        let waited = match self.shared.cancellation.check() {
+            Ok(()) => wait.await,
+            Err(error) => Err(error),
+        };
+        self.shared.set_waiting(None);
+        waited
+    }
+}
+
+/// The tables of one statement's view.
+pub(crate) struct StatementTables {
+    tables: HashMap<TableId, TableData>,
+    names: Arc<Names>,
+    hooks: Arc<Hooks>,
+}
+
+impl Tables for StatementTables {
+    fn table(&self, id: TableId) -> Result<TableData> {
+        self.tables.get(&id).cloned().ok_or_else(|| Error::internal(format!("table {} is not among its plan's", id.0)))
+    }
+
+    fn system_rows(
+        &self,
+        relation: &'static catalog::builtin::SystemRelation,
+        hint: Option<(&str, &Datum)>,
+    ) -> Result<Vec<Vec<Datum>>> {
+        self.hooks.system_rows(&self.names, relation, hint)
+    }
+
+    fn row_lock_available(&self, tag: &LockTag, mode: LockMode, policy: LockWaitPolicy, relation: &str) -> Result<bool> {
+        if self.hooks.transaction.try_lock(tag, mode)? {
+            return Ok(true);
+        }
+        match policy {
+            LockWaitPolicy::SkipLocked => Ok(false),
+            LockWaitPolicy::NoWait => {
+                Err(Error::new(SqlState::LOCK_NOT_AVAILABLE, format!("could not obtain lock on row in relation \"{relation}\"")))
+            }
+            // Asked for again when the statement's locks are staged, where waiting is possible.
+            LockWaitPolicy::Wait => Ok(true),
+        }
+    }
+}
+
+/// What a plan touches.
+#[derive(Default)]
+struct Touched {
+    tables: Vec<TableId>,
+    written: Vec<Oid>,
+    locks_rows: bool,
+}
+
+impl Touched {
+    fn by(query: &plan::Query<LogicalPlan>) -> Touched {
+        let mut touched = Touched::default();
+        let plans = std::iter::once(&query.root)
+            .chain(query.subplans.iter().map(|subplan| &subplan.plan))
+            .chain(query.ctes.iter().map(|cte| &cte.plan));
+        for plan in plans {
+            touched.visit(plan);
+        }
+        touched
+    }
+
+    fn visit(&mut self, plan: &LogicalPlan) {
+        let relation = match plan {
+            LogicalPlan::Scan(scan) => Some(&scan.relation),
+            LogicalPlan::Insert(insert) => Some(&insert.relation),
+            LogicalPlan::Update(update) => Some(&update.relation),
+            LogicalPlan::Delete(delete) => Some(&delete.relation),
+            LogicalPlan::LockRows { .. } => {
+                self.locks_rows = true;
+                None
+            }
+            _ => None,
+        };
+        if let Some(relation) = relation {
+            if let Some(table) = relation.storage()
+                && !self.tables.contains(&table)
+            {
+                self.tables.push(table);
+            }
+            if !matches!(plan, LogicalPlan::Scan(_)) && !self.written.contains(&relation.oid) {
+                self.written.push(relation.oid);
+            }
+        }
+        plan.inputs().into_iter().for_each(|input| self.visit(input));
+    }
+}
+
+/// For plans that read no table worth counting.
+pub(crate) struct NoStatistics;
+
+impl optimizer::Statistics for NoStatistics {
+    fn row_count(&self, _table: TableId) -> Option<f64> {
+        None
+    }
+
+    fn distinct(&self, _table: TableId, _attribute: usize) -> Option<f64> {
+        None
+    }
+}
+
+/// Row counts for the optimizer, from the newest committed value.
+struct StoreStatistics<'a> {
+    store: &'a Arc<txn::Store>,
+    state: std::cell::OnceCell<txn::DatabaseState>,
+}
+
+impl optimizer::Statistics for StoreStatistics<'_> {
+    fn row_count(&self, table: TableId) -> Option<f64> {
+        let state = self.state.get_or_init(|| self.store.snapshot());
+        state.tables.get(&table).map(|data| data.rows.len() as f64)
+    }
+
+    fn distinct(&self, _table: TableId, _attribute: usize) -> Option<f64> {
+        None
+    }
+}

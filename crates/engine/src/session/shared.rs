@@ -1,0 +1,195 @@
+//! The part of a session that others may look at or reach into: activity, cancellation, settings, notices.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use expr::context::{CancelReason, Cancellation, NoticeLevel};
+use parking_lot::Mutex;
+use types::{Error, TimestampTz};
+
+use crate::{
+    clock,
+    cluster::{Database, Role},
+    settings::Settings,
+};
+
+/// What a backend is doing (pg_stat_activity.state).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActivityState {
+    Active,
+    Idle,
+    IdleInTransaction,
+    IdleInTransactionAborted,
+}
+
+impl ActivityState {
+    pub fn name(self) -> &'static str {
+        match self {
+            ActivityState::Active => "active",
+            ActivityState::Idle => "idle",
+            ActivityState::IdleInTransaction => "idle in transaction",
+            ActivityState::IdleInTransactionAborted => "idle in transaction (aborted)",
+        }
+    }
+}
+
+/// A row of pg_stat_activity, as far as it changes.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    pub state: ActivityState,
+    pub state_change: TimestampTz,
+    /// The running or the last statement's text.
+    pub query: Arc<str>,
+    pub query_start: Option<TimestampTz>,
+    pub transaction_start: Option<TimestampTz>,
+    pub waiting: bool,
+}
+
+/// The shared part of a session.
+pub struct SessionShared {
+    pub pid: i32,
+    /// Proves to a cancel request that it comes from the session's own client.
+    pub secret: i32,
+    pub role: Role,
+    pub database: Arc<str>,
+    pub database_oid: types::Oid,
+    pub client: Option<SocketAddr>,
+    pub backend_start: TimestampTz,
+    pub cancellation: Arc<Cancellation>,
+    pub(crate) settings: Mutex<Settings>,
+    activity: Mutex<Activity>,
+    notices: Mutex<Vec<(NoticeLevel, Error)>>,
+    /// Fails the lock wait the session is in, if any.
+    waiting: Mutex<Option<txn::WaitHandle>>,
+    /// What pg_prepared_statements and pg_cursors show.
+    pub(crate) listed: Mutex<Listed>,
+    /// Told when the session is to end; the server's task listens.
+    on_terminate: Mutex<Option<Box<dyn Fn() + Send>>>,
+}
+
+/// Prepared statements and cursors as the system views show them.
+#[derive(Default)]
+pub(crate) struct Listed {
+    pub prepared: Vec<crate::system_catalog::PreparedFacts>,
+    pub cursors: Vec<crate::system_catalog::CursorFacts>,
+}
+
+/// Unread notices are kept up to this many; a statement that raises more loses the oldest.
+const NOTICE_LIMIT: usize = 10_000;
+
+impl SessionShared {
+    pub(crate) fn new(
+        pid: i32,
+        role: Role,
+        database: &Database,
+        settings: Settings,
+        client: Option<SocketAddr>,
+    ) -> SessionShared {
+        let now = clock::now();
+        SessionShared {
+            pid,
+            secret: rand::random(),
+            role,
+            database: database.name.clone(),
+            database_oid: database.oid,
+            client,
+            backend_start: now,
+            cancellation: Arc::default(),
+            settings: Mutex::new(settings),
+            activity: Mutex::new(Activity {
+                state: ActivityState::Idle,
+                state_change: now,
+                query: "".into(),
+                query_start: None,
+                transaction_start: None,
+                waiting: false,
+            }),
+            notices: Mutex::default(),
+            waiting: Mutex::default(),
+            listed: Mutex::default(),
+            on_terminate: Mutex::default(),
+        }
+    }
+
+    pub fn activity(&self) -> Activity {
+        let mut activity = self.activity.lock().clone();
+        activity.waiting = self.waiting.lock().is_some();
+        activity
+    }
+
+    pub(crate) fn statement_started(&self, text: &str, now: TimestampTz) {
+        let mut activity = self.activity.lock();
+        activity.state = ActivityState::Active;
+        activity.state_change = now;
+        activity.query_start = Some(now);
+        if &*activity.query != text {
+            activity.query = text.into();
+        }
+    }
+
+    pub(crate) fn transaction_started(&self, start: Option<TimestampTz>) {
+        self.activity.lock().transaction_start = start;
+    }
+
+    pub(crate) fn became_idle(&self, state: ActivityState) {
+        let mut activity = self.activity.lock();
+        if activity.state != state {
+            activity.state = state;
+            activity.state_change = clock::now();
+        }
+    }
+
+    pub fn application_name(&self) -> String {
+        self.settings.lock().get("application_name").unwrap_or_default().to_owned()
+    }
+
+    /// Asks the running statement to stop; without one, nothing happens.
+    pub fn cancel(&self, reason: CancelReason) {
+        if reason == CancelReason::UserRequest && self.activity.lock().state != ActivityState::Active {
+            return;
+        }
+        self.cancellation.request(reason);
+        if let Some(wait) = self.waiting.lock().as_ref()
+            && let Err(error) = self.cancellation.check()
+        {
+            wait.fail(error);
+        }
+    }
+
+    /// Ends the session: its statement is cancelled and its connection closed.
+    pub fn terminate(&self) {
+        self.cancel(CancelReason::Terminate);
+        if let Some(tell) = self.on_terminate.lock().as_ref() {
+            tell();
+        }
+    }
+
+    /// Bytes the session holds beyond what is committed.
+    pub(crate) fn memory_bytes(&self) -> i64 {
+        // The session's own structures: this part, its settings and its connection's buffers.
+        let listed = self.listed.lock();
+        (size_of::<SessionShared>() + 16 * 1024 + 256 * (listed.prepared.len() + listed.cursors.len())) as i64
+    }
+
+    /// Registers what ends the session's connection.
+    pub fn on_terminate(&self, tell: impl Fn() + Send + 'static) {
+        *self.on_terminate.lock() = Some(Box::new(tell));
+    }
+
+    pub(crate) fn set_waiting(&self, wait: Option<txn::WaitHandle>) {
+        *self.waiting.lock() = wait;
+    }
+
+    pub(crate) fn add_notice(&self, level: NoticeLevel, notice: Error) {
+        let mut notices = self.notices.lock();
+        if notices.len() == NOTICE_LIMIT {
+            notices.remove(0);
+        }
+        notices.push((level, notice));
+    }
+
+    /// Notices raised since the last call.
+    pub fn take_notices(&self) -> Vec<(NoticeLevel, Error)> {
+        let mut notices = self.notices.lock();
+        if notices.is_empty() { Vec::new() } else { std::mem::take(&mut *notices) }
+    }
+}

@@ -1,0 +1,124 @@
+//! The transaction's handle: shared by the session, which drives it, and by the functions that a running statement calls
+//! (nextval, SKIP LOCKED's attempts). Locked for the length of one call, never while a statement computes.
+
+use std::sync::Arc;
+
+use catalog::Catalog;
+use parking_lot::Mutex;
+use storage::{TableData, TableId};
+use txn::{
+    CommitSeq, LockMode, LockTag, LockWait, Savepoint, SchemaChange, SequenceValue, SessionSequences, Staged, StatementWrites,
+    Transaction, TransactionOptions,
+};
+use types::{Error, Oid, Result, SqlState};
+
+/// The session's transaction, if one is open.
+#[derive(Clone, Default)]
+pub(crate) struct SharedTransaction(Arc<Mutex<Option<Transaction>>>);
+
+impl SharedTransaction {
+    pub(crate) fn put(&self, transaction: Transaction) {
+        *self.0.lock() = Some(transaction);
+    }
+
+    /// Takes the transaction out, to commit it or to drop it.
+    pub(crate) fn take(&self) -> Option<Transaction> {
+        self.0.lock().take()
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&mut Transaction) -> T) -> T {
+        use_it(self.0.lock().as_mut().expect("the session calls this only while a transaction is open"))
+    }
+
+    /// Like the others, for callers that may outlive the transaction.
+    fn try_with<T>(&self, use_it: impl FnOnce(&mut Transaction) -> Result<T>) -> Result<T> {
+        match self.0.lock().as_mut() {
+            Some(transaction) => use_it(transaction),
+            None => Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, "the transaction of this statement has ended")),
+        }
+    }
+
+    pub(crate) fn options(&self) -> TransactionOptions {
+        self.with(|transaction| transaction.options())
+    }
+
+    pub(crate) fn set_options(&self, options: TransactionOptions) {
+        self.with(|transaction| transaction.set_options(options));
+    }
+
+    pub(crate) fn begin_statement(&self) -> Result<()> {
+        self.with(Transaction::begin_statement)
+    }
+
+    pub(crate) fn end_statement(&self) {
+        self.with(Transaction::end_statement);
+    }
+
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        self.with(|transaction| transaction.catalog().clone())
+    }
+
+    pub(crate) fn table(&self, table: TableId) -> Result<TableData> {
+        self.with(|transaction| transaction.table(table))
+    }
+
+    pub(crate) fn stage(&self, writes: &StatementWrites) -> Staged {
+        self.with(|transaction| transaction.stage(writes))
+    }
+
+    pub(crate) fn lock(&self, tag: LockTag, mode: LockMode) -> Result<Option<LockWait>> {
+        self.with(|transaction| transaction.lock(tag, mode))
+    }
+
+    pub(crate) fn try_lock(&self, tag: &LockTag, mode: LockMode) -> Result<bool> {
+        self.try_with(|transaction| Ok(transaction.try_lock(tag, mode)))
+    }
+
+    /// See `txn::Transaction::change_schema`. The closure must not evaluate expressions that could come back here.
+    pub(crate) fn change_schema<T>(&self, change: impl FnOnce(&mut SchemaChange<'_>) -> Result<T>) -> Result<T> {
+        self.with(|transaction| transaction.change_schema(change))
+    }
+
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        self.with(Transaction::savepoint)
+    }
+
+    pub(crate) fn rollback_to(&self, savepoint: Savepoint) {
+        self.with(|transaction| transaction.rollback_to(savepoint));
+    }
+
+    pub(crate) fn release(&self, savepoint: Savepoint) {
+        self.with(|transaction| transaction.release(savepoint));
+    }
+
+    pub(crate) fn prepare_commit(&self) -> Result<Option<LockWait>> {
+        self.with(Transaction::prepare_commit)
+    }
+
+    /// Publishes, and leaves no transaction behind either way.
+    pub(crate) fn commit(&self) -> Result<CommitSeq> {
+        let transaction = self.take().expect("only an open transaction is committed");
+        transaction.commit()
+    }
+
+    pub(crate) fn next_value(&self, session: &mut SessionSequences, sequence: Oid) -> Result<i64> {
+        self.try_with(|transaction| transaction.nextval(session, sequence))
+    }
+
+    pub(crate) fn set_value(&self, session: &mut SessionSequences, sequence: Oid, value: i64, is_called: bool) -> Result<i64> {
+        self.try_with(|transaction| transaction.setval(session, sequence, value, is_called))
+    }
+
+    pub(crate) fn sequence_value(&self, sequence: Oid) -> Result<SequenceValue> {
+        self.try_with(|transaction| transaction.sequence_value(sequence))
+    }
+
+    pub(crate) fn restart_sequence(&self, sequence: Oid, value: SequenceValue) {
+        self.with(|transaction| transaction.restart_sequence(sequence, value));
+    }
+
+    /// The transaction's id and whether it has written; None outside of one.
+    pub(crate) fn identity(&self) -> Option<(u64, bool)> {
+        self.0.lock().as_ref().map(|transaction| (transaction.id().0, transaction.has_writes()))
+    }
+}

@@ -1,0 +1,79 @@
+//! Which path a statement takes: planned (queries and data changes) or utility (everything else).
+
+use std::{sync::Arc, time::Duration};
+
+use binder::parse::ParsedStatement;
+use expr::context::CancelReason;
+use pg_query::{
+    NodeEnum,
+    protobuf::{Node, TransactionStmtKind},
+};
+use types::{Datum, Result};
+
+use super::{Outcome, Session};
+use crate::timer::Deadline;
+
+/// Whether the statement is one that gets a plan.
+pub(crate) fn is_planned(node: &Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::SelectStmt(select)) => select.into_clause.is_none(),
+        Some(NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) | NodeEnum::MergeStmt(_)) => true,
+        _ => false,
+    }
+}
+
+/// Whether the statement may run in a failed block.
+pub(crate) fn is_way_out(node: &Node) -> bool {
+    matches!(
+        &node.node,
+        Some(NodeEnum::TransactionStmt(statement)) if matches!(
+            statement.kind(),
+            TransactionStmtKind::TransStmtCommit | TransactionStmtKind::TransStmtRollback | TransactionStmtKind::TransStmtRollbackTo
+                | TransactionStmtKind::TransStmtPrepare
+        )
+    )
+}
+
+impl Session {
+    /// Runs one statement of a query text. Its implicit transaction stays open until [`Session::finish_statement`], because its rows
+    /// are yet to be pulled.
+    pub async fn execute(&mut self, sql: &str, statement: &ParsedStatement, parameters: Arc<[Datum]>) -> Result<Outcome> {
+        let outcome = self.execute_node(&statement.node, sql, parameters).await;
+        outcome.map_err(|error| self.failed(error, sql))
+    }
+
+    pub(crate) async fn execute_node(&mut self, node: &Node, sql: &str, parameters: Arc<[Datum]>) -> Result<Outcome> {
+        self.refuse_in_failed_block(is_way_out(node))?;
+        if !is_planned(node) {
+            return self.execute_utility(node, sql, parameters).await;
+        }
+        let _deadline = self.start_statement_deadline();
+        self.begin_statement()?;
+        let planned = self.plan(node, None, &[])?;
+        self.run_planned(&planned, parameters).await
+    }
+
+    /// Ends a statement whose result has been consumed; after the `last` one of a query text, an implicit transaction commits.
+    ///
+    /// Errors: those of COMMIT.
+    pub async fn finish_statement(&mut self, last: bool) -> Result<()> {
+        if last { self.finish_script().await } else { Ok(()) }
+    }
+
+    /// Ends a query text, also after an error.
+    pub async fn finish_script(&mut self) -> Result<()> {
+        let ended = self.end_implicit_transaction().await;
+        self.in_script = false;
+        self.note_idle();
+        ended
+    }
+
+    /// Arms statement_timeout for the statement that runs while the guard lives.
+    pub(crate) fn start_statement_deadline(&self) -> Option<Deadline> {
+        let timeout_ms = self.shared.settings.lock().milliseconds("statement_timeout");
+        (timeout_ms > 0).then(|| {
+            let shared = self.shared.clone();
+            self.cluster.timer.after(Duration::from_millis(timeout_ms), move || shared.cancel(CancelReason::StatementTimeout))
+        })
+    }
+}

@@ -1,0 +1,240 @@
+//! One connection: reads messages as they come, runs them, gathers the answers, writes when there is nothing left to read.
+
+use std::{
+    io,
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+};
+
+use bytes::BytesMut;
+use engine::{Session, session::TransactionStatus};
+use futures::FutureExt;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::Notify,
+};
+use types::{Error, SqlState};
+
+use crate::{
+    copy::CopyState,
+    listener::Shared,
+    offload::BlockInPlace,
+    protocol::{
+        backend::{self, Severity},
+        frontend::{self, Message},
+    },
+    startup::Started,
+};
+
+/// Answers are written early once there are so many bytes of them.
+pub(crate) const FLUSH_BYTES: usize = 64 * 1024;
+
+/// A client's connection.
+pub(crate) struct Connection<S> {
+    pub(crate) stream: S,
+    /// None over the Unix socket.
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) shared: Arc<Shared>,
+    /// Received and not yet decoded.
+    pub(crate) input: BytesMut,
+    /// Answers not yet written.
+    pub(crate) output: Vec<u8>,
+    /// After an error in the extended protocol: everything up to Sync is skipped.
+    pub(crate) skip_to_sync: bool,
+    /// The COPY FROM STDIN under way.
+    pub(crate) copy: Option<CopyState>,
+    /// Set when somebody ends the session.
+    terminated: Arc<Notify>,
+}
+
+/// What to do after a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Continue,
+    Close,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    pub(crate) fn new(stream: S, address: Option<SocketAddr>, shared: Arc<Shared>) -> Connection<S> {
+        Connection {
+            stream,
+            address,
+            shared,
+            input: BytesMut::with_capacity(4096),
+            output: Vec::with_capacity(4096),
+            skip_to_sync: false,
+            copy: None,
+            terminated: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Serves the client until it leaves, is ended, or breaks the protocol.
+    pub(crate) async fn run(mut self) {
+        let shared = self.shared.clone();
+        let before = shared.connections.fetch_add(1, Ordering::AcqRel);
+        let outcome = AssertUnwindSafe(self.serve(before)).catch_unwind().await;
+        match outcome {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
+            Err(_) => {
+                // The session is gone, its transaction rolled back; the client is told and others go on.
+                self.output.clear();
+                let error = Error::internal("the session met an internal error and was ended")
+                    .hint("This is a bug: please report it with the statement that was running.");
+                backend::error_response(&mut self.output, Severity::Fatal, &error);
+                if let Err(error) = self.flush().await {
+                    tracing::debug!(%error, "the client left before it could be told");
+                }
+            }
+        }
+        shared.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    async fn serve(&mut self, connections_before: usize) -> io::Result<()> {
+        let session = match self.start().await? {
+            Started::Over => return Ok(()),
+            Started::Refused(error) => return self.refuse(&error).await,
+            Started::Session(session) => session,
+        };
+        if connections_before >= self.shared.max_connections {
+            return self.refuse(&Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")).await;
+        }
+        let mut session = session;
+        session.set_offload(Arc::new(BlockInPlace));
+        let terminated = self.terminated.clone();
+        session.shared().on_terminate(move || terminated.notify_one());
+        self.welcome(&session);
+        self.message_loop(&mut session).await
+    }
+
+    async fn refuse(&mut self, error: &Error) -> io::Result<()> {
+        backend::error_response(&mut self.output, Severity::Fatal, error);
+        self.flush().await
+    }
+
+    async fn message_loop(&mut self, session: &mut Session) -> io::Result<()> {
+        loop {
+            match frontend::decode(&mut self.input) {
+                Ok(Some((kind, message))) => {
+                    if self.handle_message(session, kind, message).await? == Next::Close {
+                        return self.flush().await;
+                    }
+                }
+                Ok(None) => {
+                    self.flush().await?;
+                    if self.read_more().await? == Next::Close {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return self.refuse(&error).await,
+            }
+        }
+    }
+
+    /// Waits for bytes from the client, or for the session's end.
+    async fn read_more(&mut self) -> io::Result<Next> {
+        tokio::select! {
+            biased;
+            read = self.stream.read_buf(&mut self.input) => Ok(if read? == 0 { Next::Close } else { Next::Continue }),
+            () = self.terminated.notified() => {
+                let error = Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command");
+                self.refuse(&error).await?;
+                Ok(Next::Close)
+            }
+        }
+    }
+
+    async fn handle_message(&mut self, session: &mut Session, kind: u8, message: types::Result<Message>) -> io::Result<Next> {
+        if self.skip_to_sync && !matches!(kind, b'S' | b'X') {
+            return Ok(Next::Continue);
+        }
+        let is_extended = matches!(kind, b'P' | b'B' | b'D' | b'E' | b'C' | b'S' | b'H');
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => {
+                let error = session.refuse_message(error);
+                self.report(session, &error);
+                if is_extended {
+                    self.skip_to_sync = true;
+                } else {
+                    self.ready(session);
+                }
+                return Ok(Next::Continue);
+            }
+        };
+        if self.copy.is_some() {
+            return self.handle_copy(session, message).await;
+        }
+        match message {
+            Message::Query(sql) => self.simple_query(session, &sql).await?,
+            Message::Terminate => return Ok(Next::Close),
+            Message::Sync => {
+                self.skip_to_sync = false;
+                if let Err(error) = session.sync().await {
+                    self.report(session, &error);
+                }
+                self.ready(session);
+            }
+            Message::Flush => self.flush().await?,
+            // Left over from a COPY that failed: PostgreSQL ignores them too.
+            Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) => {}
+            Message::FunctionCall => {
+                self.report(session, &Error::unsupported("the FunctionCall message").hint("Use SELECT function(...)."));
+                self.ready(session);
+            }
+            extended => {
+                if let Err(error) = self.extended(session, extended).await? {
+                    self.report(session, &error);
+                    self.skip_to_sync = true;
+                }
+            }
+        }
+        if session.is_terminated() {
+            return Ok(Next::Close);
+        }
+        Ok(Next::Continue)
+    }
+
+    /// Notices and changed settings, then the error.
+    pub(crate) fn report(&mut self, session: &mut Session, error: &Error) {
+        self.forward_notices(session);
+        let severity = if error.sqlstate() == SqlState::ADMIN_SHUTDOWN { Severity::Fatal } else { Severity::Error };
+        backend::error_response(&mut self.output, severity, error);
+    }
+
+    pub(crate) fn forward_notices(&mut self, session: &mut Session) {
+        for (level, notice) in session.take_notices() {
+            backend::notice_response(&mut self.output, level, &notice);
+        }
+    }
+
+    /// The end of a query or of a pipeline.
+    pub(crate) fn ready(&mut self, session: &mut Session) {
+        self.forward_notices(session);
+        for (name, value) in session.take_changed_settings() {
+            backend::parameter_status(&mut self.output, name, &value);
+        }
+        let status: TransactionStatus = session.transaction_status();
+        backend::ready_for_query(&mut self.output, status);
+    }
+
+    /// Writes what has gathered.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        self.stream.write_all(&self.output).await?;
+        self.stream.flush().await?;
+        self.output.clear();
+        if self.output.capacity() > 4 * FLUSH_BYTES {
+            self.output.shrink_to(FLUSH_BYTES);
+        }
+        Ok(())
+    }
+
+    /// Writes when a lot has gathered, so that a large result is never held whole.
+    pub(crate) async fn flush_if_full(&mut self) -> io::Result<()> {
+        if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
+    }
+}

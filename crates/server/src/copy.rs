@@ -1,0 +1,111 @@
+//! COPY over the wire.
+
+use std::io;
+
+use engine::{
+    Session,
+    copy::{CopyIn, CopyOut},
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use types::{Error, SqlState};
+
+use crate::{
+    connection::{Connection, Next},
+    protocol::{backend, frontend::Message},
+    query::Rest,
+};
+
+/// A COPY FROM STDIN that the client is sending data for.
+pub(crate) struct CopyState {
+    pub copy: Box<CopyIn>,
+    /// What follows it in a simple query; None in the extended protocol.
+    pub rest: Option<Rest>,
+    /// The first error in the data; what still comes is read and thrown away.
+    pub failed: Option<Error>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Handles a message while data is expected.
+    pub(crate) async fn handle_copy(&mut self, session: &mut Session, message: Message) -> io::Result<Next> {
+        let Some(mut state) = self.copy.take() else { return Ok(Next::Continue) };
+        match message {
+            Message::CopyData(data) => {
+                if let Err(error) = session.feed_copy_in(&mut state.copy, &data) {
+                    self.end_copy(session, state, Err(error)).await?;
+                } else {
+                    self.copy = Some(state);
+                }
+            }
+            Message::CopyDone => {
+                let done = session.finish_copy_in(&mut state.copy).await;
+                self.end_copy(session, state, done).await?;
+            }
+            Message::CopyFail(reason) => {
+                let error = Error::new(SqlState::QUERY_CANCELED, format!("COPY from stdin failed: {reason}"));
+                let error = session.fail_copy_in(error);
+                self.end_copy(session, state, Err(error)).await?;
+            }
+            // As PostgreSQL: harmless while data comes.
+            Message::Flush | Message::Sync => self.copy = Some(state),
+            Message::Terminate => return Ok(Next::Close),
+            _ => {
+                let error = Error::new(SqlState::PROTOCOL_VIOLATION, "unexpected message type during COPY from stdin");
+                let error = session.fail_copy_in(error);
+                self.end_copy(session, state, Err(error)).await?;
+            }
+        }
+        Ok(Next::Continue)
+    }
+
+    async fn end_copy(&mut self, session: &mut Session, state: CopyState, done: types::Result<String>) -> io::Result<()> {
+        match (done, state.rest) {
+            (Ok(tag), Some(rest)) => {
+                let last = rest.statements.as_slice().is_empty();
+                match session.finish_statement(last).await {
+                    Ok(()) => {
+                        self.forward_notices(session);
+                        backend::command_complete(&mut self.output, &tag);
+                        Box::pin(self.run_statements(session, rest)).await?;
+                    }
+                    Err(error) => {
+                        self.report(session, &error);
+                        self.finish_query(session).await;
+                    }
+                }
+            }
+            (Ok(tag), None) => backend::command_complete(&mut self.output, &tag),
+            (Err(error), Some(_)) => {
+                self.report(session, &error);
+                self.finish_query(session).await;
+            }
+            (Err(error), None) => {
+                self.report(session, &error);
+                self.skip_to_sync = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all of a COPY TO STDOUT; gives its command tag.
+    pub(crate) async fn copy_out(&mut self, session: &mut Session, mut copy: CopyOut) -> io::Result<types::Result<String>> {
+        backend::copy_response(&mut self.output, b'H', copy.is_binary(), copy.column_count());
+        let (mut data, mut ends) = (Vec::new(), Vec::new());
+        loop {
+            data.clear();
+            ends.clear();
+            match copy.next(session, &mut data, &mut ends) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Ok(Err(error)),
+            }
+            let mut start = 0;
+            for &end in &ends {
+                backend::message(&mut self.output, b'd', |out| out.extend_from_slice(&data[start..end]));
+                start = end;
+            }
+            self.flush_if_full().await?;
+        }
+        backend::plain(&mut self.output, b'c');
+        Ok(Ok(copy.tag()))
+    }
+}

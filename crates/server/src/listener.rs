@@ -1,0 +1,149 @@
+//! Sockets: accepting connections, and stopping.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use engine::Cluster;
+use tokio::{
+    net::{TcpListener, TcpStream, UnixListener},
+    sync::watch,
+};
+
+use crate::connection::Connection;
+
+/// Where and how to listen.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    pub listen: IpAddr,
+    /// 0 lets the system choose.
+    pub port: u16,
+    /// Directory of the Unix socket `.s.PGSQL.<port>`; None for no socket.
+    pub socket_dir: Option<PathBuf>,
+    pub max_connections: usize,
+}
+
+/// A server that listens.
+pub struct Server {
+    tcp: TcpListener,
+    unix: Option<(UnixListener, PathBuf)>,
+    shared: Arc<Shared>,
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) max_connections: usize,
+    pub(crate) connections: AtomicUsize,
+    pub(crate) stopping: watch::Receiver<bool>,
+    stop: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Binds the sockets.
+    ///
+    /// Errors: the address is in use or may not be bound; the socket's directory is missing.
+    pub async fn bind(cluster: Arc<Cluster>, options: &ServerOptions) -> io::Result<Server> {
+        let tcp = TcpListener::bind((options.listen, options.port)).await?;
+        let port = tcp.local_addr()?.port();
+        let unix = match &options.socket_dir {
+            Some(directory) => Some(bind_unix(directory.join(format!(".s.PGSQL.{port}"))).await?),
+            None => None,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let shared =
+            Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0), stopping, stop };
+        Ok(Server { tcp, unix, shared: Arc::new(shared) })
+    }
+
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    pub fn socket_path(&self) -> Option<&PathBuf> {
+        self.unix.as_ref().map(|(_, path)| path)
+    }
+
+    /// Accepts connections until `stop` is ready; then ends all sessions and waits for them, a few seconds at most.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                accepted = self.tcp.accept() => match accepted {
+                    Ok((stream, address)) => self.start_tcp(stream, address),
+                    Err(error) => pause_after(&error).await,
+                },
+                accepted = accept_unix(self.unix.as_ref()) => match accepted {
+                    Ok(stream) => {
+                        let connection = Connection::new(stream, None, self.shared.clone());
+                        tokio::spawn(connection.run());
+                    }
+                    Err(error) => pause_after(&error).await,
+                },
+            }
+        }
+        self.shut_down().await;
+    }
+
+    fn start_tcp(&self, stream: TcpStream, address: SocketAddr) {
+        // Small answers go out at once: Nagle's algorithm would hold them back.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "the client has gone already");
+        }
+        let connection = Connection::new(stream, Some(address), self.shared.clone());
+        tokio::spawn(connection.run());
+    }
+
+    async fn shut_down(self) {
+        let _ = self.shared.stop.send(true);
+        for session in self.shared.cluster.sessions() {
+            session.terminate();
+        }
+        if let Some((_, path)) = &self.unix
+            && let Err(error) = std::fs::remove_file(path)
+        {
+            tracing::debug!(%error, "the socket file has gone already");
+        }
+        for _ in 0..300 {
+            if self.shared.connections.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+}
+
+async fn bind_unix(path: PathBuf) -> io::Result<(UnixListener, PathBuf)> {
+    match UnixListener::bind(&path) {
+        Ok(listener) => Ok((listener, path)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            // A socket file that nobody answers on was left by a server that was killed.
+            if tokio::net::UnixStream::connect(&path).await.is_ok() {
+                return Err(error);
+            }
+            std::fs::remove_file(&path)?;
+            Ok((UnixListener::bind(&path)?, path))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn accept_unix(unix: Option<&(UnixListener, PathBuf)>) -> io::Result<tokio::net::UnixStream> {
+    match unix {
+        Some((listener, _)) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
+    }
+}
+
+/// Out of file descriptors or the like: accepting again at once would only spin.
+async fn pause_after(error: &io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+}

@@ -1,0 +1,115 @@
+//! The simple query protocol: a text of any number of statements.
+
+use std::{io, sync::Arc};
+
+use engine::{Session, session::Outcome};
+use tokio::io::{AsyncRead, AsyncWrite};
+use types::Error;
+
+use crate::{
+    connection::Connection,
+    copy::CopyState,
+    protocol::{backend, rows::RowEncoder},
+};
+
+/// The statements of a query text still to be run after a COPY FROM STDIN.
+pub(crate) struct Rest {
+    pub sql: String,
+    pub statements: std::vec::IntoIter<engine::session::ParsedStatement>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    pub(crate) async fn simple_query(&mut self, session: &mut Session, sql: &str) -> io::Result<()> {
+        session.drop_unnamed();
+        match session.parse(sql) {
+            Ok(statements) if statements.is_empty() => {
+                backend::plain(&mut self.output, b'I');
+                self.finish_query(session).await;
+                Ok(())
+            }
+            Ok(statements) => {
+                let rest = Rest { sql: sql.to_owned(), statements: statements.into_iter() };
+                self.run_statements(session, rest).await
+            }
+            Err(error) => {
+                self.report(session, &error);
+                self.finish_query(session).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs statements to the end, the first error, or a COPY FROM STDIN, which the rest waits for.
+    pub(crate) async fn run_statements(&mut self, session: &mut Session, mut rest: Rest) -> io::Result<()> {
+        while let Some(statement) = rest.statements.next() {
+            let last = rest.statements.as_slice().is_empty();
+            let outcome = session.execute(&rest.sql, &statement, Arc::from([])).await;
+            let outcome = match outcome {
+                Ok(Outcome::CopyIn(copy)) => {
+                    self.forward_notices(session);
+                    backend::copy_response(&mut self.output, b'G', copy.is_binary(), copy.column_count());
+                    self.copy = Some(CopyState { copy, rest: Some(rest), failed: None });
+                    return self.flush().await;
+                }
+                other => other,
+            };
+            let done = match outcome {
+                Ok(outcome) => self.send_outcome(session, outcome, last).await?,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                self.report(session, &error);
+                break;
+            }
+        }
+        self.finish_query(session).await;
+        Ok(())
+    }
+
+    /// Ends a query text: what is left of an implicit transaction, then ReadyForQuery.
+    pub(crate) async fn finish_query(&mut self, session: &mut Session) {
+        if let Err(error) = session.finish_script().await {
+            self.report(session, &error);
+        }
+        self.ready(session);
+    }
+
+    /// Sends a statement's result; its transaction, if implicit, commits before the command tag goes out.
+    async fn send_outcome(&mut self, session: &mut Session, outcome: Outcome, last: bool) -> io::Result<Result<(), Error>> {
+        let tag = match outcome {
+            Outcome::Rows(mut rows) => {
+                backend::row_description(&mut self.output, &rows.columns, &[]);
+                let (settings, resolver) = match session.formats() {
+                    Ok(formats) => formats,
+                    Err(error) => return Ok(Err(error)),
+                };
+                let mut encoder = RowEncoder::new(&rows.columns, &[], settings, resolver);
+                loop {
+                    match session.next_batch(&mut rows) {
+                        Ok(Some(batch)) => encoder.encode(&batch, &mut self.output),
+                        Ok(None) => break,
+                        Err(error) => return Ok(Err(error)),
+                    }
+                    self.flush_if_full().await?;
+                }
+                Some(rows.tag())
+            }
+            Outcome::CopyOut(copy) => match self.copy_out(session, *copy).await? {
+                Ok(tag) => Some(tag),
+                Err(error) => return Ok(Err(error)),
+            },
+            Outcome::Command(tag) => Some(tag),
+            Outcome::Empty => None,
+            Outcome::CopyIn(_) => return Ok(Err(Error::internal("a COPY FROM STDIN in the wrong place"))),
+        };
+        if let Err(error) = session.finish_statement(last).await {
+            return Ok(Err(error));
+        }
+        self.forward_notices(session);
+        match tag {
+            Some(tag) => backend::command_complete(&mut self.output, &tag),
+            None => backend::plain(&mut self.output, b'I'),
+        }
+        Ok(Ok(()))
+    }
+}
