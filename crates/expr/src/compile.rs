@@ -242,7 +242,4 @@ impl Partial {
 }
 
 #[cfg(test)]
-pub(crate) use folding::context as folding_context;
-
-#[cfg(test)]
 mod tests;

@@ -134,23 +134,4 @@ pub(crate) fn not_implemented(function: &BuiltinFunction) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_implementation_names_a_known_source() {
-        let known: std::collections::HashSet<&str> =
-            catalog::builtin::builtins().functions.iter().map(|function| function.source).collect();
-        let unknown: Vec<&str> =
-            subjects().into_iter().flatten().map(|function| function.source).filter(|source| !known.contains(source)).collect();
-        assert!(unknown.is_empty(), "{unknown:?}");
-    }
-
-    #[test]
-    fn no_source_is_registered_twice() {
-        let mut seen = std::collections::HashSet::new();
-        let twice: Vec<&str> =
-            subjects().into_iter().flatten().map(|function| function.source).filter(|source| !seen.insert(*source)).collect();
-        assert!(twice.is_empty(), "{twice:?}");
-    }
-}
+mod tests;

@@ -14,7 +14,6 @@ pub mod context;
 pub mod expression;
 pub mod functions;
 pub mod set_returning;
-pub mod window;
 
 pub use aggregate::AggregateCall;
 pub use batch::{Batch, Vector};

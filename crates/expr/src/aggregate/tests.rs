@@ -3,7 +3,7 @@
 use catalog::builtin::builtins;
 
 use super::*;
-use crate::{ColumnId, compile::folding_context};
+use crate::ColumnId;
 
 fn run(name: &str, ty: SqlType, result: SqlType, values: &[Datum]) -> Datum {
     let function = builtins()
@@ -22,8 +22,8 @@ fn run(name: &str, ty: SqlType, result: SqlType, values: &[Datum]) -> Datum {
     let mut accumulator = accumulator(&call).expect("it is implemented");
     let column = Vector::Column(Arc::new(Column::from_datums(ty.physical, values)));
     let groups = vec![0; values.len()];
-    accumulator.update(&groups, 1, &[column], &folding_context()).expect("no error");
-    accumulator.finish(1, &folding_context()).expect("no error").datum(0)
+    accumulator.update(&groups, 1, &[column], &EvalContext::without_session()).expect("no error");
+    accumulator.finish(1, &EvalContext::without_session()).expect("no error").datum(0)
 }
 
 fn ints(values: &[i32]) -> Vec<Datum> {

@@ -208,6 +208,9 @@ fn fill(cx: &Arguments<'_>, row: usize) -> Result<Array> {
     if lengths.dimensions.len() > 1 || bounds.is_some_and(|bounds| bounds.dimensions.len() > 1) {
         return Err(wrong("wrong number of array subscripts").detail("Dimension array must be one dimensional."));
     }
+    if lengths.elements.iter().chain(bounds.iter().flat_map(|bounds| &bounds.elements)).any(Datum::is_null) {
+        return null("dimension values cannot be null");
+    }
     if lengths.elements.len() > 6 {
         let message = format!("number of dimensions ({}) exceeds the maximum allowed (6)", lengths.elements.len());
         return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
@@ -260,6 +263,9 @@ fn searching() -> Vec<Function> {
             Ok(positions(cx, row, None)?.and_then(|found| found.first().copied()))
         }),
         rows("array_position_start", |cx, row| -> Result<Option<i32>> {
+            if cx.get::<Option<&Array>>(0, row).is_none_or(|array| array.elements.is_empty()) {
+                return Ok(None);
+            }
             let Some(start) = cx.get::<Option<i32>>(2, row) else {
                 return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "initial position must not be null"));
             };

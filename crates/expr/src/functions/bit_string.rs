@@ -67,8 +67,9 @@ fn overlay(a: &BitString, new: &BitString, start: i32, length: i64) -> Result<Bi
     if start <= 0 {
         return Err(negative_length());
     }
+    let end = i32::try_from(start as i64 + length).map_err(|_| super::integer::integer_out_of_range())?;
     let before = substring(a, 1, Some(start as i64 - 1))?;
-    let after = substring(a, start as i64 + length, None)?;
+    let after = substring(a, end as i64, None)?;
     Ok(BitString::from_bits(before.bits().chain(new.bits()).chain(after.bits())))
 }
 

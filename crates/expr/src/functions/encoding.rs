@@ -24,7 +24,7 @@ pub fn functions() -> Vec<Function> {
             "destination"
         )),
         strict!("length_in_encoding", |a: &[u8], encoding: &str| {
-            from_encoding(a, encoding, "source").map(|text| text.chars().count() as i32)
+            from_encoding(a, encoding, "").map(|text| text.chars().count() as i32)
         }),
     ]
 }
@@ -151,7 +151,10 @@ fn encoding(name: &str, role: &str) -> Result<Encoding> {
         "sqlascii" => Ok(Encoding::Ascii),
         "latin2" | "latin3" | "latin4" | "latin5" | "latin9" | "win1250" | "win1251" | "win1252" | "koi8r" | "eucjp" | "sjis"
         | "big5" | "gbk" | "gb18030" | "euckr" => Err(Error::unsupported(format_args!("encoding {name}"))),
-        _ => Err(invalid(format!("invalid {role} encoding name \"{name}\""))),
+        _ => {
+            let role = if role.is_empty() { String::new() } else { format!("{role} ") };
+            Err(invalid(format!("invalid {role}encoding name \"{name}\"")))
+        }
     }
 }
 

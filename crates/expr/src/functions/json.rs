@@ -199,11 +199,17 @@ fn set_lax(cx: &super::Arguments<'_>, row: usize) -> Result<Option<Jsonb>> {
     }
 }
 
+fn cannot_cast(json: &Jsonb, target: &str) -> Error {
+    // Casts speak of SQL's types: a number is numeric.
+    let kind = if matches!(json, Jsonb::Number(_)) { "numeric" } else { json.kind().name() };
+    invalid(format!("cannot cast jsonb {kind} to type {target}"))
+}
+
 /// The number inside, for a cast to a numeric type.
 fn number<'a>(json: &'a Jsonb, target: &str) -> Result<&'a Numeric> {
     match json {
         Jsonb::Number(number) => Ok(number),
-        other => Err(invalid(format!("cannot cast jsonb {} to type {target}", other.kind().name()))),
+        other => Err(cannot_cast(other, target)),
     }
 }
 
@@ -211,7 +217,7 @@ fn casts() -> Vec<Function> {
     vec![
         strict!("jsonb_bool", |json: &Jsonb| match &**json {
             Jsonb::Bool(value) => Ok(*value),
-            other => Err(invalid(format!("cannot cast jsonb {} to type boolean", other.kind().name()))),
+            other => Err(cannot_cast(other, "boolean")),
         }),
         strict!("jsonb_numeric", |json: &Jsonb| number(json, "numeric").cloned()),
         strict!("jsonb_int2", |json: &Jsonb| number(json, "smallint")?.to_i16()),

@@ -28,17 +28,7 @@ fn rounding() -> Vec<Function> {
         kernel1("dtrunc", |a: f64| a.trunc()),
         kernel1("dceil", |a: f64| a.ceil()),
         kernel1("dfloor", |a: f64| a.floor()),
-        kernel1("dsign", |a: f64| {
-            if a > 0.0 {
-                1.0
-            } else if a < 0.0 {
-                -1.0
-            } else if a.is_nan() {
-                a
-            } else {
-                0.0
-            }
-        }),
+        kernel1("dsign", |a: f64| (a > 0.0) as i8 as f64 - (a < 0.0) as i8 as f64),
         strict!("width_bucket_float8", |a: f64, low: f64, high: f64, count: i32| width_bucket(a, low, high, count)),
         strict!("drandom", cx, || cx.context.session.random()),
         strict!("setseed", cx, |seed: f64| -> Result<&'static str> {
@@ -177,13 +167,42 @@ fn trigonometry() -> Vec<Function> {
     ]
 }
 
+/// asinh without the cancellation and overflow of the textbook formula.
+fn inverse_sinh(a: f64) -> f64 {
+    let size = a.abs();
+    if !a.is_finite() || size < 3e-9 {
+        return a;
+    }
+    let result = if size > 268_435_456.0 {
+        size.ln() + std::f64::consts::LN_2
+    } else if size > 2.0 {
+        (2.0 * size + 1.0 / ((size * size + 1.0).sqrt() + size)).ln()
+    } else {
+        let square = size * size;
+        (size + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+    };
+    result.copysign(a)
+}
+
+/// acosh, for 1 and above.
+fn inverse_cosh(a: f64) -> f64 {
+    if a.is_nan() || a > 268_435_456.0 {
+        return a.ln() + std::f64::consts::LN_2;
+    }
+    if a > 2.0 {
+        return (2.0 * a - 1.0 / (a + (a * a - 1.0).sqrt())).ln();
+    }
+    let above = a - 1.0;
+    (above + (2.0 * above + above * above).sqrt()).ln_1p()
+}
+
 fn hyperbolic() -> Vec<Function> {
     vec![
         strict!("dsinh", |a: f64| a.sinh()),
         strict!("dcosh", |a: f64| a.cosh()),
         strict!("dtanh", |a: f64| a.tanh()),
-        strict!("dasinh", |a: f64| if a == 0.0 || a.is_infinite() { a } else { a.asinh() }),
-        strict!("dacosh", |a: f64| if a < 1.0 { Err(input_out_of_range()) } else { Ok(a.acosh()) }),
+        strict!("dasinh", |a: f64| inverse_sinh(a)),
+        strict!("dacosh", |a: f64| if a < 1.0 { Err(input_out_of_range()) } else { Ok(inverse_cosh(a)) }),
         strict!("datanh", |a: f64| -> Result<f64> {
             if a.abs() > 1.0 {
                 return Err(input_out_of_range());

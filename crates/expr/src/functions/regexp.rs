@@ -117,8 +117,11 @@ fn nth_match(cx: &Arguments<'_>, row: usize, flags_at: usize, name: &str) -> Res
     let text = cx.get::<&str>(0, row);
     let start = number(cx, 2, row, "start", 1, 1)?;
     let n = number(cx, 3, row, "n", 1, 1)?;
-    let flags = flags_without_global(cx, flags_at, row, name)?;
+    if flags_at == 5 {
+        check_end_option(cx, row)?;
+    }
     let group = number(cx, flags_at + 1, row, "subexpr", 0, 0)? as usize;
+    let flags = flags_without_global(cx, flags_at, row, name)?;
     let regex = Regex::new(cx.get::<&str>(1, row), flags)?;
     let Some(start) = byte_of(text, start) else { return Ok(None) };
     if group > regex.group_count {
@@ -128,15 +131,21 @@ fn nth_match(cx: &Arguments<'_>, row: usize, flags_at: usize, name: &str) -> Res
     Ok(found.get(n as usize - 1).and_then(|found| found[group].clone()))
 }
 
-fn regexp_instr(cx: &Arguments<'_>, row: usize) -> Result<i32> {
+/// 0 for where the match begins, 1 for where it ends.
+fn check_end_option(cx: &Arguments<'_>, row: usize) -> Result<i32> {
     let end = number(cx, 4, row, "endoption", 0, 0)?;
     if end > 1 {
         let message = format!("invalid value for parameter \"endoption\": {end}");
         return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
     }
+    Ok(end)
+}
+
+fn regexp_instr(cx: &Arguments<'_>, row: usize) -> Result<i32> {
     let text = cx.get::<&str>(0, row);
-    Ok(nth_match(cx, row, 5, "regexp_instr")?
-        .map_or(0, |found| char_count(&text[..if end == 1 { found.end } else { found.start }]) as i32 + 1))
+    let found = nth_match(cx, row, 5, "regexp_instr")?;
+    let end = check_end_option(cx, row)?;
+    Ok(found.map_or(0, |found| char_count(&text[..if end == 1 { found.end } else { found.start }]) as i32 + 1))
 }
 
 fn regexp_substr(cx: &Arguments<'_>, row: usize) -> Result<Option<String>> {

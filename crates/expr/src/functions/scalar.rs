@@ -159,7 +159,7 @@ fn money(functions: &mut Vec<Function>) {
         }),
         checked1("int8_cash", |a: i64| a.overflowing_mul(100), super::integer::bigint_out_of_range),
         checked1("int4_cash", |a: i32| (a as i64).overflowing_mul(100), money_out_of_range),
-        strict!("cash_numeric", |a: i64| types::Numeric::from(a).div(&types::Numeric::from(100_i64)).and_then(|n| n.round(2))),
+        strict!("cash_numeric", |a: i64| types::Numeric::from_parts(a, 2)),
         strict!("numeric_cash", |a: types::Numeric| a.mul(&types::Numeric::from(100_i64))?.to_i64()),
     ]);
 }
@@ -169,6 +169,9 @@ fn divide(a: i64, b: i64) -> Result<i64> {
 }
 
 fn hundredths(value: f64) -> Result<i64> {
+    if value.is_infinite() {
+        return Err(super::float::overflow());
+    }
     let rounded = value.round_ties_even();
     if rounded.is_nan() || rounded < -9223372036854775808.0 || rounded >= 9223372036854775808.0 {
         return Err(money_out_of_range());

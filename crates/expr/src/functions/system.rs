@@ -1,12 +1,9 @@
 //! Functions that ask the session: settings, sequences, names of objects and of types. What only the engine knows is not here: a call
 //! of it goes to `SessionHooks::engine_function`.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use types::{Array, Datum, Error, Oid, Result, SqlState, SqlType};
+use types::{Array, Datum, Error, Oid, Result, SqlState, SqlType, binary_format};
 
 use super::{
     Arguments, Function,
@@ -18,7 +15,46 @@ pub fn functions() -> Vec<Function> {
     functions.extend(settings());
     functions.extend(sequences());
     functions.extend(names());
+    functions.extend(SENDERS.map(|source| rows(source, send)));
     functions
+}
+
+/// Functions that give a value's binary form.
+const SENDERS: [&str; 27] = [
+    "boolsend",
+    "int2send",
+    "int4send",
+    "int8send",
+    "float4send",
+    "float8send",
+    "numeric_send",
+    "textsend",
+    "varcharsend",
+    "bpcharsend",
+    "namesend",
+    "charsend",
+    "byteasend",
+    "uuid_send",
+    "json_send",
+    "jsonb_send",
+    "bit_send",
+    "varbit_send",
+    "oidsend",
+    "date_send",
+    "time_send",
+    "timetz_send",
+    "timestamp_send",
+    "timestamptz_send",
+    "interval_send",
+    "array_send",
+    "cash_send",
+];
+
+fn send(cx: &Arguments<'_>, row: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let ty = cx.site.argument_types.first().copied().unwrap_or(SqlType::TEXT);
+    binary_format::datum_to_binary(&cx.datum(0, row), ty, &mut out);
+    out
 }
 
 fn session() -> Vec<Function> {

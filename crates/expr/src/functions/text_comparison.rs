@@ -48,6 +48,8 @@ fn strings(functions: &mut Vec<Function>) {
         strict!("text_pattern_ge", |a: TextBytes, b: TextBytes| a >= b),
         strict!("bttextcmp", |a: TextBytes, b: TextBytes| a.cmp(b) as i32),
         strict!("bttext_pattern_cmp", |a: TextBytes, b: TextBytes| a.cmp(b) as i32),
+        strict!("btcharcmp", |a: TextBytes, b: TextBytes| a.first().map_or(0, |&a| a as i32)
+            - b.first().map_or(0, |&b| b as i32)),
         strict!("btnamecmp", |a: TextBytes, b: TextBytes| a.cmp(b) as i32),
         strict!("btnametextcmp", |a: TextBytes, b: TextBytes| a.cmp(b) as i32),
         strict!("bttextnamecmp", |a: TextBytes, b: TextBytes| a.cmp(b) as i32),
