@@ -135,10 +135,12 @@ impl Civil {
 
     /// Local microseconds since 2000-01-01; None outside the Julian calendar or past 64 bits, which is wider than a timestamp's range.
     pub(crate) fn local_us(&self) -> Option<i64> {
-        if !is_valid_julian(self.year, self.month) {
+        // A clock of more seconds than 32 bits hold ("h 999999999") is out of range, as in PostgreSQL.
+        let clock = self.clock_us();
+        if !is_valid_julian(self.year, self.month) || i32::try_from(clock / US_PER_SECOND).is_err() {
             return None;
         }
-        (self.julian_day() - EPOCH_JULIAN_DAY).checked_mul(US_PER_DAY)?.checked_add(self.clock_us())
+        (self.julian_day() - EPOCH_JULIAN_DAY).checked_mul(US_PER_DAY)?.checked_add(clock)
     }
 
     pub(crate) fn to_timestamp(self) -> Option<Timestamp> {

@@ -141,7 +141,6 @@ impl Decoder<'_> {
         let mut has_text_month = false;
         for part in parts.iter().filter(|part| part.starts_with(|c: char| c.is_ascii_alphabetic())) {
             match date_keyword(part) {
-                Some(Keyword::Ignored) => continue,
                 Some(Keyword::Month(month)) if mask & seen::MONTH == 0 => {
                     self.civil.month = month;
                     has_text_month = true;

@@ -87,6 +87,14 @@ fn offset_text(seconds: i32) -> String {
     format!("{sign}{}:{:02}:{:02}", magnitude / 3600, magnitude / 60 % 60, magnitude % 60)
 }
 
+/// An abbreviation as the time zone library takes it: 3 to 30 letters, digits and signs. PostgreSQL takes any; one that is not so
+/// is made so, and only it prints differently.
+fn library_name(name: &str) -> String {
+    let accepted = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '+' | '-') { c } else { '-' };
+    let name: String = name.chars().map(accepted).take(30).collect();
+    format!("{name:-<3}")
+}
+
 /// The zone that a specification describes; None when it is none.
 pub(crate) fn posix_zone(specification: &str) -> Option<TimeZone> {
     let upper = specification.to_ascii_uppercase();
@@ -97,6 +105,7 @@ pub(crate) fn posix_zone(specification: &str) -> Option<TimeZone> {
     }
     let standard_offset = reader.offset()?;
     if reader.rest.is_empty() {
+        // A constant offset that the library names itself is called "+05:30", which is what such names usually are.
         let named = format!("<{standard_name}>{}", offset_text(standard_offset));
         return TimeZone::posix(&named).ok().or_else(|| Some(TimeZone::fixed(Offset::from_seconds(-standard_offset).ok()?)));
     }
@@ -123,5 +132,6 @@ pub(crate) fn posix_zone(specification: &str) -> Option<TimeZone> {
     };
     let standard = offset_text(standard_offset);
     let daylight = offset_text(daylight_offset);
+    let (standard_name, daylight_name) = (library_name(standard_name), library_name(daylight_name));
     TimeZone::posix(&format!("<{standard_name}>{standard}<{daylight_name}>{daylight}{rules}")).ok()
 }
