@@ -12,19 +12,20 @@ impl Binder<'_> {
             self.bind_with(with)?;
         }
         let range = ast::required(&delete.relation)?;
-        let relation = self.find_target_table(range, Modification::Delete)?;
-        let (entry, tree) = self.bind_written_from(&relation, &range.alias, &delete.using_clause)?;
-        let old_row = self.read_whole_row(entry, &relation);
-        let filter = self.bind_where(&delete.where_clause)?;
+        let target = self.bind_write_target(range, Modification::Delete)?;
+        let tree = self.bind_written_from(&target, &delete.using_clause)?;
+        let old_row = self.read_whole_row(target.base, &target.relation);
+        let filter = self.bind_written_where(&delete.where_clause, &target)?;
         // RETURNING reads the old row, which the source gives.
         let (returning, bound) = self.bind_returning(&delete.returning_clause)?;
         let level = self.levels.len() - 1;
-        let row_id = self.row_identity(level, entry);
+        let row_id = self.row_identity(level, target.base);
         let mut source = self.build_from(Some(tree))?;
         if let Some(predicate) = filter {
             source = LogicalPlan::Filter { input: Box::new(source), predicate };
         }
-        let plan = LogicalPlan::Delete(Delete { relation, source: Box::new(source), row_id, old_row, returning });
+        let plan =
+            LogicalPlan::Delete(Delete { relation: target.relation, source: Box::new(source), row_id, old_row, returning });
         Ok(bound.over(plan))
     }
 }

@@ -9,20 +9,29 @@ use plan::logical::{Insert, LogicalPlan};
 use types::{Error, Result, SqlState, SqlType};
 
 use crate::{
-    ExpressionKind, ast,
-    range_table::{EntryColumn, EntrySource, RangeEntry},
-    select,
+    ExpressionKind, ast, select,
     state::{Binder, Typed},
     subquery::BoundQuery,
     table_expression::Modification,
+    writable_view::WriteTarget,
 };
 
 /// A column of the target list: its attribute, the part of it that is assigned, and where it is written.
 #[derive(Debug)]
-pub(crate) struct InsertColumn<'n> {
+struct InsertColumn<'n> {
     at: usize,
     steps: &'n [Node],
     location: i32,
+}
+
+/// The target list.
+#[derive(Debug)]
+struct InsertColumns<'n> {
+    columns: Vec<InsertColumn<'n>>,
+    /// It is written in the statement.
+    listed: bool,
+    /// Why the column after the last cannot be written.
+    blocked: Option<Error>,
 }
 
 impl Binder<'_> {
@@ -31,61 +40,61 @@ impl Binder<'_> {
             self.bind_with(with)?;
         }
         let range = ast::required(&insert.relation)?;
-        let relation = self.find_target_table(range, Modification::Insert)?;
-        let listed = !insert.cols.is_empty();
-        let mut columns = self.insert_columns(insert, &relation)?;
+        let target = self.bind_write_target(range, Modification::Insert)?;
+        let relation = target.relation.clone();
+        let mut columns = self.insert_columns(insert, &target)?;
         let (source, given) = match ast::present(&insert.select_stmt) {
             None => (select::unit(), Vec::new()),
             Some(node) => {
                 let Ast::SelectStmt(select) = ast::content(node)? else { return Err(Error::internal("INSERT reads a SELECT")) };
-                self.bind_insert_source(node, select, insert.r#override(), &relation, &mut columns, listed)?
+                self.bind_insert_source(node, select, insert.r#override(), &target, &mut columns)?
             }
         };
-        let values = self.insert_values(&relation, &columns, given, insert)?;
-        let row = self.bind_new_row(&relation)?;
+        let values = self.insert_values(&target, &columns.columns, given, insert)?;
+        let mut row = self.bind_new_row(&relation)?;
+        row.view_checks = self.view_checks(&target, &row.columns);
+        let named = target.view.as_ref().map_or(&relation, |view| &view.relation);
         let alias: Arc<str> =
-            range.alias.as_ref().map_or_else(|| relation.name.clone(), |alias| Arc::from(alias.aliasname.as_str()));
+            range.alias.as_ref().map_or_else(|| named.name.clone(), |alias| Arc::from(alias.aliasname.as_str()));
         let on_conflict = match &insert.on_conflict_clause {
-            Some(clause) => Some(self.bind_on_conflict(clause, &relation, &alias, range.alias.is_some())?),
+            Some(clause) => Some(self.bind_on_conflict(clause, &target, &alias, range.alias.is_some())?),
             None => None,
         };
-        let entry_columns = relation
-            .live_attributes()
-            .map(|(at, attribute)| EntryColumn {
-                name: attribute.name.clone(),
-                expr: Expr::Column { id: row.columns[at].id, ty: row.columns[at].ty },
-                origin: Some((relation.oid, at as i16 + 1)),
-            })
-            .collect();
-        let mut entry = RangeEntry::new(EntrySource::Names, alias, entry_columns);
-        entry.has_alias = range.alias.is_some();
-        entry.relation = Some((relation.schema, relation.oid));
-        entry.row_type = relation.row_type;
-        let entry = self.add_entry(entry);
+        let entry = self.add_names(&target, &alias, range.alias.is_some(), &row.columns);
         self.level_mut().namespace.clear();
         self.level_mut().show(entry);
         let (returning, bound) = self.bind_returning(&insert.returning_clause)?;
         Ok(bound.over(LogicalPlan::Insert(Insert { relation, source: Box::new(source), values, row, on_conflict, returning })))
     }
 
-    /// The target columns: those listed, else all.
-    fn insert_columns<'n>(&self, insert: &'n InsertStmt, relation: &Relation) -> Result<Vec<InsertColumn<'n>>> {
+    /// The target columns: those listed, else all that can be written.
+    fn insert_columns<'n>(&self, insert: &'n InsertStmt, target: &WriteTarget) -> Result<InsertColumns<'n>> {
         if insert.cols.is_empty() {
-            return Ok(relation.live_attributes().map(|(at, _)| InsertColumn { at, steps: &[], location: -1 }).collect());
+            let mut columns = InsertColumns { columns: Vec::new(), listed: false, blocked: None };
+            for name in Self::written_names(target) {
+                match self.written_attribute(target, &name, -1) {
+                    Ok(at) => columns.columns.push(InsertColumn { at, steps: &[], location: -1 }),
+                    Err(error) => {
+                        columns.blocked = Some(error);
+                        break;
+                    }
+                }
+            }
+            return Ok(columns);
         }
         let mut columns: Vec<InsertColumn<'n>> = Vec::with_capacity(insert.cols.len());
         for node in &insert.cols {
-            let Ast::ResTarget(target) = ast::content(node)? else { return Err(Error::internal("a column list holds columns")) };
-            let at = self.target_attribute(relation, &target.name, target.location)?;
+            let Ast::ResTarget(column) = ast::content(node)? else { return Err(Error::internal("a column list holds columns")) };
+            let at = self.written_attribute(target, &column.name, column.location)?;
             let whole_before =
-                columns.iter().any(|column| column.at == at && (column.steps.is_empty() || target.indirection.is_empty()));
+                columns.iter().any(|other| other.at == at && (other.steps.is_empty() || column.indirection.is_empty()));
             if whole_before {
-                let message = format!("column \"{}\" specified more than once", target.name);
-                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(ast::position(target.location)));
+                let message = format!("column \"{}\" specified more than once", column.name);
+                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(ast::position(column.location)));
             }
-            columns.push(InsertColumn { at, steps: &target.indirection, location: target.location });
+            columns.push(InsertColumn { at, steps: &column.indirection, location: column.location });
         }
-        Ok(columns)
+        Ok(InsertColumns { columns, listed: true, blocked: None })
     }
 
     /// The rows to insert: a plan, and one expression a target column over what the plan gives (None: DEFAULT).
@@ -95,9 +104,8 @@ impl Binder<'_> {
         node: &Node,
         select: &'n SelectStmt,
         overriding: OverridingKind,
-        relation: &Arc<Relation>,
-        columns: &mut Vec<InsertColumn<'n>>,
-        listed: bool,
+        target: &WriteTarget,
+        columns: &mut InsertColumns<'n>,
     ) -> Result<(LogicalPlan, Vec<Option<Typed>>)> {
         let general = select.values_lists.is_empty()
             || !select.sort_clause.is_empty()
@@ -111,18 +119,18 @@ impl Binder<'_> {
             self.adopt(depth_columns);
             let is_row = matches!(&bound.plan, LogicalPlan::Project { columns, .. } if columns.len() == 1 && matches!(columns[0].expression, Expr::Row { .. }));
             let firsts: Vec<i32> = bound.locations.clone();
-            self.check_insert_width(columns, firsts.len(), |at| firsts.get(at).copied().unwrap_or(-1), listed, is_row)?;
-            return self.insert_from_query(bound, relation, columns);
+            self.check_insert_width(columns, firsts.len(), |at| firsts.get(at).copied().unwrap_or(-1), is_row)?;
+            return self.insert_from_query(bound, &target.relation, &columns.columns);
         }
         if let [only] = &select.values_lists[..] {
             let row = self.bind_insert_row(ast::list_items(only), ExpressionKind::ValuesSingle)?;
             let is_row = matches!(row.first(), Some(Some(Typed { expr: Expr::Row { .. }, .. })));
-            self.check_insert_row(columns, &row, ast::list_items(only), listed, is_row)?;
+            self.check_insert_row(columns, &row, ast::list_items(only), is_row)?;
             let sets = std::mem::take(&mut self.level_mut().sets);
             let plan = self.expand_sets(select::unit(), sets);
             return Ok((plan, row));
         }
-        self.bind_insert_rows(&select.values_lists, overriding, relation, columns, listed)
+        self.bind_insert_rows(&select.values_lists, overriding, target, columns)
     }
 
     /// INSERT ... SELECT: literals of the target list take the columns' types at once.
@@ -173,10 +181,10 @@ impl Binder<'_> {
         &mut self,
         lists: &[Node],
         overriding: OverridingKind,
-        relation: &Arc<Relation>,
-        columns: &mut Vec<InsertColumn<'_>>,
-        listed: bool,
+        target: &WriteTarget,
+        columns: &mut InsertColumns<'_>,
     ) -> Result<(LogicalPlan, Vec<Option<Typed>>)> {
+        let relation = &target.relation;
         let mut rows: Vec<Vec<Expr>> = Vec::with_capacity(lists.len());
         let mut width = None;
         let mut part_types: Vec<Option<SqlType>> = Vec::new();
@@ -189,11 +197,11 @@ impl Binder<'_> {
             }
             if rows.is_empty() {
                 let is_row = matches!(row.first(), Some(Some(Typed { expr: Expr::Row { .. }, .. })));
-                self.check_insert_row(columns, &row, nodes, listed, is_row)?;
+                self.check_insert_row(columns, &row, nodes, is_row)?;
                 part_types = vec![None; row.len()];
             }
             let mut converted = Vec::with_capacity(row.len());
-            for (at, (value, column)) in row.into_iter().zip(columns.iter()).enumerate() {
+            for (at, (value, column)) in row.into_iter().zip(columns.columns.iter()).enumerate() {
                 let user_value =
                     overriding == OverridingKind::OverridingUserValue && relation.attributes[column.at].identity.is_some();
                 converted.push(match value {
@@ -207,13 +215,17 @@ impl Binder<'_> {
                         part_types[at] = Some(value.ty());
                         value.expr
                     }
-                    _ => self.column_default(relation, column.at)?,
+                    _ => self.written_default(target, column.at)?,
                 });
             }
             rows.push(converted);
         }
-        let types: Vec<SqlType> =
-            columns.iter().zip(&part_types).map(|(column, part)| part.unwrap_or(relation.attributes[column.at].ty)).collect();
+        let types: Vec<SqlType> = columns
+            .columns
+            .iter()
+            .zip(&part_types)
+            .map(|(column, part)| part.unwrap_or(relation.attributes[column.at].ty))
+            .collect();
         let given: Vec<_> = types.iter().map(|ty| self.new_given(*ty)).collect();
         let values = given.iter().map(|given| Some(Typed::new(Expr::Column { id: given.id, ty: given.ty }, -1))).collect();
         Ok((LogicalPlan::Values { rows, columns: given }, values))
@@ -221,28 +233,32 @@ impl Binder<'_> {
 
     fn check_insert_row(
         &self,
-        columns: &mut Vec<InsertColumn<'_>>,
+        columns: &mut InsertColumns<'_>,
         row: &[Option<Typed>],
         nodes: &[Node],
-        listed: bool,
         is_row: bool,
     ) -> Result<()> {
         let place = |at: usize| match row.get(at) {
             Some(Some(typed)) => typed.location,
             _ => nodes.get(at).map_or(-1, ast::location),
         };
-        self.check_insert_width(columns, row.len(), place, listed, is_row)
+        self.check_insert_width(columns, row.len(), place, is_row)
     }
 
     /// 42601 unless there is a value for every listed column and no more.
     fn check_insert_width(
         &self,
-        columns: &mut Vec<InsertColumn<'_>>,
+        target: &mut InsertColumns<'_>,
         width: usize,
         place: impl Fn(usize) -> i32,
-        listed: bool,
         is_row: bool,
     ) -> Result<()> {
+        let (listed, columns) = (target.listed, &mut target.columns);
+        if width > columns.len()
+            && let Some(error) = target.blocked.take()
+        {
+            return Err(error);
+        }
         if width > columns.len() {
             let message = "INSERT has more expressions than target columns";
             return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(ast::position(place(columns.len()))));
@@ -266,11 +282,12 @@ impl Binder<'_> {
     /// One expression an attribute.
     fn insert_values(
         &mut self,
-        relation: &Arc<Relation>,
+        target: &WriteTarget,
         columns: &[InsertColumn<'_>],
         given: Vec<Option<Typed>>,
         insert: &InsertStmt,
     ) -> Result<Vec<Expr>> {
+        let relation = &target.relation;
         let overriding = insert.r#override();
         let from_rows = matches!(insert.select_stmt.as_deref().and_then(|node| node.node.as_ref()),
             Some(Ast::SelectStmt(select)) if select.values_lists.len() > 1);
@@ -283,6 +300,10 @@ impl Binder<'_> {
             }
             if !from_rows {
                 self.refuse_generated(relation, at, false, overriding == OverridingKind::OverridingSystemValue)?;
+            }
+            if column.steps.is_empty() && values[at].is_some() {
+                let message = format!("multiple assignments to same column \"{}\"", relation.attributes[at].name);
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message));
             }
             values[at] = Some(if column.steps.is_empty() {
                 self.assign(value, relation, at)?
@@ -297,8 +318,16 @@ impl Binder<'_> {
             .enumerate()
             .map(|(at, value)| match value {
                 Some(value) => Ok(value),
-                None => self.column_default(relation, at),
+                None => self.written_default(target, at),
             })
             .collect()
+    }
+
+    /// The value of an attribute that is not given: the view's default, else the table's.
+    fn written_default(&mut self, target: &WriteTarget, at: usize) -> Result<Expr> {
+        match self.view_default(target, at)? {
+            Some(default) => Ok(default),
+            None => self.column_default(&target.relation, at),
+        }
     }
 }

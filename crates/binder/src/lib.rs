@@ -68,6 +68,7 @@ mod values;
 mod view;
 mod window;
 mod with;
+mod writable_view;
 
 pub use column_name::figure_column_name;
 pub use deparse::{deparse_domain_check, deparse_expression, deparse_query};

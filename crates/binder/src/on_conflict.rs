@@ -10,19 +10,21 @@ use types::{Error, Oid, Result, SqlState};
 
 use crate::{
     ExpressionKind, ast, parse,
-    range_table::{EntryColumn, EntrySource, RangeEntry},
+    range_table::{EntrySource, RangeEntry},
     same,
     state::Binder,
+    writable_view::WriteTarget,
 };
 
 impl Binder<'_> {
     pub(crate) fn bind_on_conflict(
         &mut self,
         clause: &OnConflictClause,
-        relation: &Arc<Relation>,
+        target: &WriteTarget,
         alias: &Arc<str>,
         has_alias: bool,
     ) -> Result<OnConflict> {
+        let relation = &target.relation;
         let updates = clause.action() == OnConflictAction::OnconflictUpdate;
         if updates && clause.infer.is_none() {
             let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
@@ -31,21 +33,21 @@ impl Binder<'_> {
                 .at(ast::position(clause.location)));
         }
         let existing = self.row_columns(relation);
-        let entry = self.add_names(relation, alias, has_alias, &existing);
+        let entry = self.add_names(target, alias, has_alias, &existing);
         self.level_mut().namespace.clear();
         self.level_mut().show(entry);
         let arbiters = match &clause.infer {
-            Some(infer) => self.infer_arbiters(infer, relation, &existing)?,
+            Some(infer) => self.infer_arbiters(infer, target, &existing)?,
             None => Vec::new(),
         };
         if !updates {
             return Ok(OnConflict { arbiters, action: ConflictAction::Nothing });
         }
         let excluded = self.row_columns(relation);
-        let excluded_entry = self.add_names(relation, &Arc::from("excluded"), true, &excluded);
+        let excluded_entry = self.add_names(target, &Arc::from("excluded"), true, &excluded);
         self.level_mut().show(excluded_entry);
         let old: Vec<Option<Given>> = existing.iter().copied().map(Some).collect();
-        let assignments = self.bind_assignments(&clause.target_list, relation, &old)?;
+        let assignments = self.bind_assignments(&clause.target_list, target, &old)?;
         let predicate = match ast::present(&clause.where_clause) {
             Some(node) => Some(self.bind_condition(node, ExpressionKind::Where, "WHERE")?),
             None => None,
@@ -53,24 +55,21 @@ impl Binder<'_> {
         Ok(OnConflict { arbiters, action: ConflictAction::Update { existing, excluded, assignments, predicate } })
     }
 
-    fn add_names(&mut self, relation: &Arc<Relation>, alias: &Arc<str>, has_alias: bool, given: &[Given]) -> usize {
-        let columns = relation
-            .live_attributes()
-            .map(|(at, attribute)| EntryColumn {
-                name: attribute.name.clone(),
-                expr: Expr::Column { id: given[at].id, ty: given[at].ty },
-                origin: None,
-            })
-            .collect();
+    /// An entry that offers the target's names over the given columns of its row.
+    pub(crate) fn add_names(&mut self, target: &WriteTarget, alias: &Arc<str>, has_alias: bool, given: &[Given]) -> usize {
+        let columns = self.columns_over(target, given);
+        let named = target.view.as_ref().map_or(&target.relation, |view| &view.relation);
+        let (relation, row_type) = ((named.schema, named.oid), named.row_type);
         let mut entry = RangeEntry::new(EntrySource::Names, alias.clone(), columns);
         entry.has_alias = has_alias;
-        entry.relation = Some((relation.schema, relation.oid));
-        entry.row_type = relation.row_type;
+        entry.relation = Some(relation);
+        entry.row_type = row_type;
         self.add_entry(entry)
     }
 
     /// The unique indexes that an inference clause or constraint name means (infer_arbiter_indexes).
-    fn infer_arbiters(&mut self, infer: &InferClause, relation: &Arc<Relation>, existing: &[Given]) -> Result<Vec<Oid>> {
+    fn infer_arbiters(&mut self, infer: &InferClause, target: &WriteTarget, existing: &[Given]) -> Result<Vec<Oid>> {
+        let relation = &target.relation;
         if !infer.conname.is_empty() {
             return self.arbiter_of_constraint(infer, relation);
         }
@@ -90,9 +89,9 @@ impl Binder<'_> {
             }
             match ast::present(&element.expr) {
                 Some(node) => expressions.push(self.bind_kind(node, ExpressionKind::IndexExpression)?.expr),
-                None => match relation.attribute(&element.name) {
-                    Some((at, _)) => attributes.push(at),
-                    None => return Err(self.missing_column(None, &element.name, infer.location)),
+                None => match self.written_attribute(target, &element.name, -1) {
+                    Ok(at) => attributes.push(at),
+                    Err(_) => return Err(self.missing_column(None, &element.name, infer.location)),
                 },
             }
         }

@@ -1,7 +1,5 @@
 //! The target table of INSERT, UPDATE and DELETE, assignments to its columns, and RETURNING.
 
-use std::sync::Arc;
-
 use catalog::{IdentityKind, Relation, RelationKind, type_names::NamedRelation};
 use expr::Expr;
 use pg_query::protobuf::{AIndices, Node, RangeVar, ReturningClause, node::Node as Ast};
@@ -17,6 +15,7 @@ use crate::{
     state::{Binder, Typed},
     subquery::BoundQuery,
     type_facts,
+    writable_view::WriteTarget,
 };
 
 /// What a statement does to its target, for the errors about views.
@@ -28,7 +27,7 @@ pub(crate) enum Modification {
 }
 
 impl Modification {
-    fn words(self) -> (&'static str, &'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Modification::Insert => ("insert into", "inserting into", "INSERT"),
             Modification::Update => ("update", "updating", "UPDATE"),
@@ -38,8 +37,8 @@ impl Modification {
 }
 
 impl Binder<'_> {
-    /// The table that a statement writes.
-    pub(crate) fn find_target_table(&mut self, range: &RangeVar, modification: Modification) -> Result<Arc<Relation>> {
+    /// The table that a statement writes, perhaps through a view, as an entry of the level.
+    pub(crate) fn bind_write_target(&mut self, range: &RangeVar, modification: Modification) -> Result<WriteTarget> {
         let position = ast::position(range.location);
         if range.schemaname.is_empty() && self.find_with(&range.relname).is_some() {
             let message = format!("relation \"{}\" cannot be the target of a modifying statement", range.relname);
@@ -56,8 +55,12 @@ impl Binder<'_> {
             Err(error) => return Err(self.sequence_target(range).unwrap_or(error)),
         };
         match &relation.kind {
-            RelationKind::Table { .. } => Ok(relation),
-            RelationKind::View { .. } => Err(self.view_refusal(&relation, modification)),
+            RelationKind::Table { .. } => {
+                let base = self.add_table(&relation, &range.alias)?;
+                self.level_mut().entries[base].is_target = true;
+                Ok(WriteTarget { relation, base, visible: base, view: None, modification })
+            }
+            RelationKind::View { .. } => self.write_through_view(&relation, &range.alias, modification),
             _ => {
                 let message = format!("cannot change {} \"{}\"", relation.kind_name(), relation.name);
                 Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message))
@@ -73,16 +76,6 @@ impl Binder<'_> {
             }
             _ => None,
         }
-    }
-
-    /// 55000 for a view that cannot be written through.
-    fn view_refusal(&self, relation: &Relation, modification: Modification) -> Error {
-        let (verb, gerund, command) = modification.words();
-        Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("cannot {verb} view \"{}\"", relation.name))
-            .detail("Views that do not select from a single table or view are not automatically updatable.")
-            .hint(format!(
-                "To enable {gerund} the view, provide an INSTEAD OF {command} trigger or an unconditional ON {command} DO INSTEAD rule."
-            ))
     }
 
     /// The attribute that a column list or SET names.
@@ -252,12 +245,14 @@ impl Binder<'_> {
         self.level().entries.iter().find_map(|entry| entry.columns.iter().find(matches).and_then(|column| column.origin))
     }
 
-    /// Makes an entry offer the row as written instead of the row as read.
-    pub(crate) fn offer_new_row(&mut self, entry: usize, relation: &Relation, columns: &[Given]) {
-        let live: Vec<Given> = relation.live_attributes().map(|(at, _)| columns[at]).collect();
-        for (column, given) in self.level_mut().entries[entry].columns.iter_mut().zip(live) {
-            column.expr = Expr::Column { id: given.id, ty: given.ty };
+    /// Makes the target's names stand for the row as written instead of the row as read.
+    pub(crate) fn offer_new_row(&mut self, target: &WriteTarget, given: &[Given]) {
+        let aliases: Vec<_> = self.level().entries[target.visible].columns.iter().map(|column| column.name.clone()).collect();
+        let mut columns = self.columns_over(target, given);
+        for (column, name) in columns.iter_mut().zip(aliases) {
+            column.name = name;
         }
+        self.level_mut().entries[target.visible].columns = columns;
     }
 }
 

@@ -1,7 +1,5 @@
 //! UPDATE.
 
-use std::sync::Arc;
-
 use catalog::Relation;
 use expr::Expr;
 use pg_query::protobuf::{MultiAssignRef, Node, SubLinkType, UpdateStmt, node::Node as Ast};
@@ -15,6 +13,7 @@ use crate::{
     state::{Binder, Typed},
     subquery::BoundQuery,
     table_expression::Modification,
+    writable_view::WriteTarget,
 };
 
 impl Binder<'_> {
@@ -23,44 +22,49 @@ impl Binder<'_> {
             self.bind_with(with)?;
         }
         let range = ast::required(&update.relation)?;
-        let relation = self.find_target_table(range, Modification::Update)?;
-        let (entry, tree) = self.bind_written_from(&relation, &range.alias, &update.from_clause)?;
-        let old_row = self.read_whole_row(entry, &relation);
-        let assignments = self.bind_assignments(&update.target_list, &relation, &old_row)?;
-        let filter = self.bind_where(&update.where_clause)?;
+        let target = self.bind_write_target(range, Modification::Update)?;
+        let tree = self.bind_written_from(&target, &update.from_clause)?;
+        let old_row = self.read_whole_row(target.base, &target.relation);
+        let assignments = self.bind_assignments(&update.target_list, &target, &old_row)?;
+        let filter = self.bind_written_where(&update.where_clause, &target)?;
         let level = self.levels.len() - 1;
-        let row_id = self.row_identity(level, entry);
-        let row = self.bind_new_row(&relation)?;
+        let row_id = self.row_identity(level, target.base);
+        let mut row = self.bind_new_row(&target.relation)?;
+        row.view_checks = self.view_checks(&target, &row.columns);
         let mut source = self.build_from(Some(tree))?;
         if let Some(predicate) = filter {
             source = LogicalPlan::Filter { input: Box::new(source), predicate };
         }
-        self.offer_new_row(entry, &relation, &row.columns);
+        self.offer_new_row(&target, &row.columns);
+        let relation = target.relation;
         let (returning, bound) = self.bind_returning(&update.returning_clause)?;
         let source = Box::new(source);
         let plan = LogicalPlan::Update(Update { relation, source, row_id, old_row, assignments, row, returning });
         Ok(bound.over(plan))
     }
 
-    /// The target's entry and the FROM tree it begins; FROM items cannot see the target.
-    pub(crate) fn bind_written_from(
-        &mut self,
-        relation: &Arc<Relation>,
-        alias: &Option<pg_query::protobuf::Alias>,
-        from: &[Node],
-    ) -> Result<(usize, FromTree)> {
-        let entry = self.add_table(relation, alias)?;
-        self.level_mut().entries[entry].is_target = true;
-        self.level_mut().namespace.push(NamespaceItem { lateral_only: true, lateral_ok: false, ..NamespaceItem::visible(entry) });
+    /// The FROM tree that the target begins; FROM items cannot see the target.
+    pub(crate) fn bind_written_from(&mut self, target: &WriteTarget, from: &[Node]) -> Result<FromTree> {
+        let item = NamespaceItem { lateral_only: true, lateral_ok: false, ..NamespaceItem::visible(target.visible) };
+        self.level_mut().namespace.push(item);
         let tree = self.bind_from(from)?;
-        let target = FromTree::Entry(entry);
-        let tree = match tree {
+        let target = FromTree::Entry(target.base);
+        Ok(match tree {
             None => target,
             Some(from) => {
                 FromTree::Join { kind: JoinKind::Inner, left: Box::new(target), right: Box::new(from), condition: None }
             }
-        };
-        Ok((entry, tree))
+        })
+    }
+
+    /// WHERE of the statement and of the views that it goes through.
+    pub(crate) fn bind_written_where(&mut self, clause: &Option<Box<Node>>, target: &WriteTarget) -> Result<Option<Expr>> {
+        let mut terms: Vec<Expr> = target.view.iter().flat_map(|view| view.conditions.iter().cloned()).collect();
+        terms.extend(self.bind_where(clause)?);
+        Ok(match terms.len() {
+            0 | 1 => terms.pop(),
+            _ => Some(Expr::And(terms)),
+        })
     }
 
     /// Asks the target's scan for all its attributes: the old row.
@@ -86,9 +90,10 @@ impl Binder<'_> {
     pub(crate) fn bind_assignments(
         &mut self,
         nodes: &[Node],
-        relation: &Arc<Relation>,
+        target_table: &WriteTarget,
         old_row: &[Option<Given>],
     ) -> Result<Vec<(usize, Expr)>> {
+        let relation = &target_table.relation;
         let mut assignments: Vec<(usize, Expr)> = Vec::with_capacity(nodes.len());
         let mut whole: Vec<usize> = Vec::new();
         let mut fields: Vec<Typed> = Vec::new();
@@ -99,11 +104,11 @@ impl Binder<'_> {
             let value = self.bind_assigned_value(value_node, &mut fields);
             self.level_mut().kind = before;
             let value = value?;
-            let at = self.target_attribute(relation, &target.name, target.location)?;
+            let at = self.written_attribute(target_table, &target.name, target.location)?;
             let attribute = &relation.attributes[at];
             let earlier = assignments.iter().position(|(known, _)| *known == at);
             if earlier.is_some() && (target.indirection.is_empty() || whole.contains(&at)) {
-                let message = format!("multiple assignments to same column \"{}\"", target.name);
+                let message = format!("multiple assignments to same column \"{}\"", attribute.name);
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message));
             }
             let Some(value) = value else {
