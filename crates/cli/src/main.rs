@@ -1,1 +1,43 @@
-fn main() {}
+//! `heliosdb-nano`: the command line. Reads arguments, runs one command, turns its end into an exit code.
+//!
+//! Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong or asks for what is not there yet. An error is one line on
+//! standard error that says what to do next.
+//!
+//! **Does not know** SQL, sessions or the wire protocol.
+
+mod arguments;
+mod failure;
+mod pid_file;
+mod start;
+mod stop;
+
+use std::process::ExitCode;
+
+use arguments::{CommandLine, Verb};
+use clap::Parser;
+use failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        // --help and --version come this way too.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return Failure::usage(arguments::in_one_line(&error)).report(),
+    };
+    let done = match command_line.verb {
+        Verb::Start(arguments) => arguments.checked().and_then(|settings| start::start(&settings)),
+        Verb::Stop(arguments) => arguments.checked().and_then(|pid_file| stop::stop(&pid_file)),
+        Verb::Repl(_) => Err(Failure::not_yet("the command repl")),
+        Verb::Dump(_) => Err(Failure::not_yet("the command dump")),
+        Verb::Restore(_) => Err(Failure::not_yet("the command restore")),
+        Verb::Status(_) => Err(Failure::not_yet("the command status")),
+        Verb::Config(_) => Err(Failure::not_yet("the command config")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

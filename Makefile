@@ -1,0 +1,55 @@
+# One command each. `make start` and `make test` install what they need on Debian and Ubuntu and say so.
+
+SHELL := /bin/bash
+PORT ?= 5432
+# Builds go where Cargo is told to, or into target/ here.
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+SERVER := $(TARGET)/ci/heliosdb-nano
+VENV := $(TARGET)/client-venv
+PYTHON := $(VENV)/bin/python
+
+.PHONY: help start build test unit-tests client-tests lint conformance bench bench-storage install-build install-clients
+
+help:
+	@echo "make start          build and run a server on port $(PORT) (PORT=...)"
+	@echo "make test           unit tests, then a real server against psql, pgbench, Python drivers and hostile bytes"
+	@echo "make lint           formatting and clippy"
+	@echo "make conformance    score the server with the suites in ../shared/conformance against the recorded floors"
+	@echo "make bench          pgbench side by side with PostgreSQL 15 and the canned-reply ceiling"
+	@echo "make bench-storage  micro-benchmarks of the storage and the values"
+
+start: install-build
+	@command -v psql >/dev/null || tools/install.sh psql
+	$(MAKE) --no-print-directory build
+	$(SERVER) start --memory --port $(PORT)
+
+build: install-build
+	cargo build --profile ci --bin heliosdb-nano
+
+test: unit-tests client-tests
+
+unit-tests: install-build
+	cargo test --profile ci --workspace
+
+client-tests: build install-clients
+	$(PYTHON) tools/client_tests.py --server $(SERVER)
+
+lint: install-build
+	cargo fmt --all --check
+	cargo clippy --profile ci --workspace --all-targets -- -D warnings
+
+conformance: build install-clients
+	$(PYTHON) tools/conformance.py --server $(SERVER)
+
+bench: install-clients
+	cargo build --release --bin heliosdb-nano
+	$(PYTHON) tools/bench.py --server $(TARGET)/release/heliosdb-nano
+
+bench-storage: install-build
+	cargo bench -p heliosdb-storage -p heliosdb-types
+
+install-build:
+	@tools/install.sh build
+
+install-clients:
+	@tools/install.sh clients $(VENV)

@@ -1,0 +1,245 @@
+//! The command line's shape, and its resolution into settings. What is documented but not there yet is refused by name: a flag is
+//! never accepted and ignored.
+
+use std::{
+    ffi::OsString,
+    net::{IpAddr, ToSocketAddrs},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// A PostgreSQL-compatible database in memory.
+#[derive(Debug, Parser)]
+#[command(name = "heliosdb-nano", version, arg_required_else_help = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Start a server; it runs in the foreground until SIGTERM or Ctrl-C
+    Start(StartArguments),
+    /// Stop the server that wrote a pid file
+    Stop(StopArguments),
+    #[command(hide = true)]
+    Repl(Later),
+    #[command(hide = true)]
+    Dump(Later),
+    #[command(hide = true)]
+    Restore(Later),
+    #[command(hide = true)]
+    Status(Later),
+    #[command(hide = true)]
+    Config(Later),
+}
+
+/// The arguments of a command that a later version brings.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArguments {
+    /// Keep everything in memory; nothing is written to disk
+    #[arg(long)]
+    memory: bool,
+    /// TCP port; 0 lets the system choose one, which is then printed
+    #[arg(long, default_value_t = 5432)]
+    port: u16,
+    /// Address or host name to listen on. Whatever it is, only this machine may connect without a password
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    listen: String,
+    /// Also listen on the Unix socket .s.PGSQL.<port> in this directory
+    #[arg(long, value_name = "DIR")]
+    socket_dir: Option<PathBuf>,
+    /// Write the process id to this file while the server runs
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+    /// Connections at a time; one more is refused with "too many connections"
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=262_143))]
+    max_connections: u32,
+    #[command(flatten)]
+    later: LaterStartArguments,
+}
+
+/// Documented flags that a later version brings.
+#[derive(Debug, Args)]
+struct LaterStartArguments {
+    #[arg(long, hide = true)]
+    data_dir: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    config: Option<PathBuf>,
+    /// Where the configuration file may also be named.
+    #[arg(skip = std::env::var_os("HELIOSDB_CONFIG"))]
+    config_of_environment: Option<OsString>,
+    #[arg(long, hide = true)]
+    auth: Option<String>,
+    #[arg(long, hide = true)]
+    tls_cert: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    tls_key: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    dump_on_shutdown: bool,
+    #[arg(long, hide = true)]
+    dump_file: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    dump_schedule: Option<String>,
+    #[arg(long, hide = true)]
+    restore: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    http_port: Option<u16>,
+}
+
+impl LaterStartArguments {
+    /// The first of them that was given.
+    fn given(&self) -> Option<&'static str> {
+        // Trust is what there is, so asking for it by name is no surprise.
+        let other_auth = self.auth.as_deref().is_some_and(|method| method != "trust");
+        [
+            (self.data_dir.is_some(), "--data-dir (only --memory is)"),
+            (self.config.is_some(), "--config"),
+            (self.config_of_environment.is_some(), "a configuration file (the environment variable HELIOSDB_CONFIG)"),
+            (other_auth, "an authentication method other than trust (--auth)"),
+            (self.tls_cert.is_some(), "--tls-cert"),
+            (self.tls_key.is_some(), "--tls-key"),
+            (self.dump_on_shutdown, "--dump-on-shutdown"),
+            (self.dump_file.is_some(), "--dump-file"),
+            (self.dump_schedule.is_some(), "--dump-schedule"),
+            (self.restore.is_some(), "--restore"),
+            (self.http_port.is_some_and(|port| port != 0), "--http-port"),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+/// What `start` does, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StartSettings {
+    pub listen: IpAddr,
+    pub port: u16,
+    pub socket_dir: Option<PathBuf>,
+    pub pid_file: Option<PathBuf>,
+    pub max_connections: usize,
+}
+
+impl StartArguments {
+    pub(crate) fn checked(self) -> Result<StartSettings, Failure> {
+        if let Some(name) = self.later.given() {
+            return Err(Failure::not_yet(name));
+        }
+        if !self.memory {
+            return Err(Failure::usage("say where the data lives: heliosdb-nano start --memory"));
+        }
+        let listen = resolve(&self.listen)?;
+        Ok(StartSettings {
+            listen,
+            port: self.port,
+            socket_dir: self.socket_dir,
+            pid_file: self.pid_file,
+            max_connections: self.max_connections as usize,
+        })
+    }
+}
+
+fn resolve(host: &str) -> Result<IpAddr, Failure> {
+    if let Ok(address) = host.parse() {
+        return Ok(address);
+    }
+    let mut found = (host, 0)
+        .to_socket_addrs()
+        .map_err(|error| Failure::usage(format!("--listen: \"{host}\" is neither an address nor a known host name ({error})")))?;
+    // localhost may have both kinds; IPv4 first, as clients try 127.0.0.1 most often.
+    let first = found.next();
+    found
+        .chain(first)
+        .map(|address| address.ip())
+        .min_by_key(IpAddr::is_ipv6)
+        .ok_or_else(|| Failure::usage(format!("--listen: \"{host}\" has no address")))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StopArguments {
+    /// The file that the server was started with
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+}
+
+impl StopArguments {
+    pub(crate) fn checked(self) -> Result<PathBuf, Failure> {
+        self.pid_file.ok_or_else(|| Failure::usage("say which server: heliosdb-nano stop --pid-file FILE"))
+    }
+}
+
+/// A usage error without clap's paragraphs.
+pub(crate) fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let message = lines.join(" ");
+    format!("{} (try --help)", message.strip_prefix("error: ").unwrap_or(&message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(arguments: &[&str]) -> Result<StartSettings, Failure> {
+        let line = ["heliosdb-nano", "start"].iter().chain(arguments);
+        match CommandLine::try_parse_from(line).map_err(|error| Failure::usage(in_one_line(&error)))?.verb {
+            Verb::Start(mut arguments) => {
+                // The tests must not depend on the environment they run in.
+                arguments.later.config_of_environment = None;
+                arguments.checked()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let settings = start(&["--memory"]).unwrap();
+        assert_eq!(settings.port, 5432);
+        assert_eq!(settings.listen, IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(settings.max_connections, 100);
+        assert_eq!((settings.socket_dir, settings.pid_file), (None, None));
+    }
+
+    #[test]
+    fn flags_take_effect() {
+        let settings = start(&["--memory", "--port", "5433", "--listen", "0.0.0.0", "--max-connections", "7", "--pid-file", "p"]).unwrap();
+        assert_eq!((settings.port, settings.max_connections), (5433, 7));
+        assert_eq!(settings.listen, IpAddr::from([0, 0, 0, 0]));
+        assert_eq!(settings.pid_file, Some(PathBuf::from("p")));
+        assert!(start(&["--memory", "--listen", "localhost"]).unwrap().listen.is_loopback());
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_refused_by_name() {
+        for (arguments, word) in [
+            (&["--memory", "--config", "c.toml"][..], "--config"),
+            (&["--data-dir", "d"], "--data-dir"),
+            (&["--memory", "--auth", "password"], "--auth"),
+            (&["--memory", "--dump-on-shutdown"], "--dump-on-shutdown"),
+            (&["--memory", "--http-port", "8080"], "--http-port"),
+        ] {
+            let failure = start(arguments).unwrap_err();
+            assert!(failure.message().contains(word), "{arguments:?}: {}", failure.message());
+        }
+    }
+
+    #[test]
+    fn usage_errors_are_one_line() {
+        for arguments in [&["--memory", "--port", "x"][..], &["--memory", "--colour"], &["--memory", "--max-connections", "0"], &[]] {
+            let failure = start(arguments).unwrap_err();
+            assert!(!failure.message().contains('\n'), "{}", failure.message());
+            assert!(!failure.message().is_empty());
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! How a command fails: one line for the user and an exit code.
+
+use std::process::ExitCode;
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    exit_code: u8,
+}
+
+impl Failure {
+    /// The operation failed: exit code 1.
+    pub(crate) fn operation(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit_code: 1 }
+    }
+
+    /// The command line is wrong: exit code 2.
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit_code: 2 }
+    }
+
+    /// Documented, but not part of this version: refused rather than ignored.
+    pub(crate) fn not_yet(what: &str) -> Failure {
+        Failure::usage(format!("{what} is not supported yet; see heliosdb-nano --help for what is"))
+    }
+
+    pub(crate) fn report(&self) -> ExitCode {
+        eprintln!("heliosdb-nano: {}", self.message);
+        ExitCode::from(self.exit_code)
+    }
+}
+
+#[cfg(test)]
+impl Failure {
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}

@@ -1,0 +1,105 @@
+//! `start`: a server in the foreground, from binding its sockets to a clean end at SIGTERM or Ctrl-C.
+
+use std::{
+    io::Write,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+
+use engine::{Cluster, DEFAULT_DATABASE};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use server::{Server, ServerOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{arguments::StartSettings, failure::Failure, pid_file::PidFile};
+
+pub(crate) fn start(settings: &StartSettings) -> Result<(), Failure> {
+    let started = Instant::now();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .init();
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("heliosdb-io")
+        .build()
+        .map_err(|error| Failure::operation(format!("could not start the network threads: {error}")))?;
+    runtime.block_on(serve(settings, started))
+}
+
+async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure> {
+    let options = ServerOptions {
+        listen: settings.listen,
+        port: settings.port,
+        socket_dir: settings.socket_dir.clone(),
+        max_connections: settings.max_connections,
+    };
+    // Listened for from the start, so that a signal just after "ready" ends the server cleanly too.
+    let mut terminate = listen_for(SignalKind::terminate())?;
+    let mut interrupt = listen_for(SignalKind::interrupt())?;
+    let server = Server::bind(Arc::new(Cluster::new()), &options).await.map_err(|error| cannot_listen(&options, &error))?;
+    let address = server.address().map_err(|error| cannot_listen(&options, &error))?;
+    let _pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose()?;
+    announce(address, server.socket_path().and_then(|path| path.parent()), started);
+    server
+        .run(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+    Ok(())
+}
+
+fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::operation(format!("could not listen for signals: {error}")))
+}
+
+fn cannot_listen(options: &ServerOptions, error: &std::io::Error) -> Failure {
+    let socket = match &options.socket_dir {
+        Some(directory) => format!(" or on a Unix socket in {}", directory.display()),
+        None => String::new(),
+    };
+    Failure::operation(format!(
+        "could not listen on {}{socket}: {error}; choose another with --port, --listen or --socket-dir",
+        SocketAddr::new(options.listen, options.port)
+    ))
+}
+
+/// Says where to connect.
+fn announce(address: SocketAddr, socket_dir: Option<&Path>, started: Instant) {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let port = address.port();
+    let mut text = format!(
+        "HeliosDB Nano {} is ready after {} ms (in memory, process {})\n  postgresql://postgres@{}/{DEFAULT_DATABASE}\n  psql -h {host} -p {port} -U postgres {DEFAULT_DATABASE}\n",
+        env!("CARGO_PKG_VERSION"),
+        started.elapsed().as_millis(),
+        std::process::id(),
+        SocketAddr::new(host, port),
+    );
+    if let Some(directory) = socket_dir {
+        text.push_str(&format!("  psql -h {} -p {port} -U postgres {DEFAULT_DATABASE}\n", directory.display()));
+    }
+    // A server whose standard output is closed serves all the same.
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// A connection is a descriptor, and the usual soft limit of 1024 is fewer than a server may be asked to hold.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
