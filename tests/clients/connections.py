@@ -20,6 +20,8 @@ class ClientTest(unittest.TestCase):
 
     def setUp(self):
         self.db = connect3(autocommit=True)
+        # Tests prepare when they mean to (prepare=True), not because a text came by for the fifth time.
+        self.db.prepare_threshold = None
         self.schema = f"t_{self.id().rsplit('.', 1)[1]}"[:60].lower()
         self.db.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
         self.db.execute(f"CREATE SCHEMA {self.schema}")

@@ -4,6 +4,7 @@ import decimal
 import unittest
 import uuid
 
+import psycopg2.extras
 from psycopg.types.json import Jsonb
 
 from connections import ClientTest, connect2
@@ -63,6 +64,7 @@ class Types(ClientTest):
             for sql_type, _, value in VALUES:
                 with self.subTest(sql_type, value=value, binary=binary):
                     wrapped = Jsonb(value) if isinstance(value, dict) else value
+                    self.db.execute("DROP TABLE IF EXISTS t")
                     self.db.execute(f"CREATE TABLE t (v {sql_type})")
                     mark = "%b" if binary else "%t"
                     self.db.execute(f"INSERT INTO t VALUES ({mark}::{'jsonb' if sql_type == 'json' else sql_type}{'::json' if sql_type == 'json' else ''})", [wrapped])
@@ -70,7 +72,6 @@ class Types(ClientTest):
                     # The value finds itself again.
                     if sql_type not in ("json",):
                         self.assertEqual(self.value(f"SELECT count(*) FROM t WHERE v = {mark}::{sql_type}", [wrapped]), 1)
-                    self.db.execute("DROP TABLE t")
 
     def test_nulls(self):
         for binary in (False, True):
@@ -88,6 +89,7 @@ class Types(ClientTest):
     def test_psycopg2_reads_the_same(self):
         db = connect2()
         self.addCleanup(db.close)
+        psycopg2.extras.register_uuid(conn_or_curs=db)
         cursor = db.cursor()
         cursor.execute("SET TimeZone TO 'UTC'")
         for sql_type, text, value in VALUES:

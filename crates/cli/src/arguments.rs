@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn flags_take_effect() {
-        let settings = start(&["--memory", "--port", "5433", "--listen", "0.0.0.0", "--max-connections", "7", "--pid-file", "p"]).unwrap();
+        let settings =
+            start(&["--memory", "--port", "5433", "--listen", "0.0.0.0", "--max-connections", "7", "--pid-file", "p"]).unwrap();
         assert_eq!((settings.port, settings.max_connections), (5433, 7));
         assert_eq!(settings.listen, IpAddr::from([0, 0, 0, 0]));
         assert_eq!(settings.pid_file, Some(PathBuf::from("p")));
@@ -236,7 +237,9 @@ mod tests {
 
     #[test]
     fn usage_errors_are_one_line() {
-        for arguments in [&["--memory", "--port", "x"][..], &["--memory", "--colour"], &["--memory", "--max-connections", "0"], &[]] {
+        for arguments in
+            [&["--memory", "--port", "x"][..], &["--memory", "--colour"], &["--memory", "--max-connections", "0"], &[]]
+        {
             let failure = start(arguments).unwrap_err();
             assert!(!failure.message().contains('\n'), "{}", failure.message());
             assert!(!failure.message().is_empty());

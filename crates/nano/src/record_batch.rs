@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, builder as arrow};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, builder as arrow};
 use arrow_buffer::IntervalMonthDayNano;
 use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use types::{Datum, Error, Numeric, Oid, Result, SqlState, SqlType};
@@ -92,9 +92,7 @@ impl ArrayBuilder {
             Oid::DATE => ArrayBuilder::Date(Default::default()),
             Oid::TIME => ArrayBuilder::Time(Default::default()),
             Oid::TIMESTAMP => ArrayBuilder::Timestamp(Default::default()),
-            Oid::TIMESTAMPTZ => {
-                ArrayBuilder::Timestamp(arrow::TimestampMicrosecondBuilder::default().with_timezone("UTC"))
-            }
+            Oid::TIMESTAMPTZ => ArrayBuilder::Timestamp(arrow::TimestampMicrosecondBuilder::default().with_timezone("UTC")),
             Oid::INTERVAL => ArrayBuilder::Interval(Default::default()),
             Oid::UUID => ArrayBuilder::Uuid(arrow::FixedSizeBinaryBuilder::new(16)),
             Oid::NUMERIC => match decimal_shape(ty.typmod) {
@@ -109,7 +107,6 @@ impl ArrayBuilder {
     }
 
     fn data_type(&self) -> DataType {
-        use arrow::ArrayBuilder as _;
         match self {
             ArrayBuilder::Bool(_) => DataType::Boolean,
             ArrayBuilder::Int2(_) => DataType::Int16,
@@ -147,8 +144,12 @@ impl ArrayBuilder {
                 array.append_value(if value.is_finite() { value.0.saturating_add(DAYS_FROM_1970_TO_2000) } else { value.0 });
             }
             (ArrayBuilder::Time(array), Datum::Time(value)) => array.append_value(value.0),
-            (ArrayBuilder::Timestamp(array), Datum::Timestamp(value)) => array.append_value(since_1970(value.0, value.is_finite())),
-            (ArrayBuilder::Timestamp(array), Datum::TimestampTz(value)) => array.append_value(since_1970(value.0, value.is_finite())),
+            (ArrayBuilder::Timestamp(array), Datum::Timestamp(value)) => {
+                array.append_value(since_1970(value.0, value.is_finite()))
+            }
+            (ArrayBuilder::Timestamp(array), Datum::TimestampTz(value)) => {
+                array.append_value(since_1970(value.0, value.is_finite()))
+            }
             (ArrayBuilder::Interval(array), Datum::Interval(value)) => {
                 let nanoseconds = value.microseconds.checked_mul(1000).ok_or_else(|| {
                     Error::new(SqlState::INTERVAL_FIELD_OVERFLOW, "interval out of range for Arrow, which counts nanoseconds")

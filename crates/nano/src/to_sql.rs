@@ -40,7 +40,12 @@ pub(crate) fn parameters(
         datum_to_text(&datum, own, settings, resolver, &mut text);
         datum_from_text(&text, *wanted, settings, resolver)
     };
-    given.iter().zip(wanted).enumerate().map(|(at, pair)| convert(pair).map_err(|error| error.context(format!("parameter ${}", at + 1)))).collect()
+    given
+        .iter()
+        .zip(wanted)
+        .enumerate()
+        .map(|(at, pair)| convert(pair).map_err(|error| error.context(format!("parameter ${}", at + 1))))
+        .collect()
 }
 
 macro_rules! values {

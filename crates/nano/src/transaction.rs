@@ -30,7 +30,10 @@ impl Transaction {
         self.session.execute("COMMIT")?;
         if has_failed {
             // SQL's COMMIT quietly rolls a failed transaction back; a caller of commit() must learn of it.
-            return Err(Error::new(SqlState::IN_FAILED_SQL_TRANSACTION, "current transaction is aborted, it has been rolled back"));
+            return Err(Error::new(
+                SqlState::IN_FAILED_SQL_TRANSACTION,
+                "current transaction is aborted, it has been rolled back",
+            ));
         }
         Ok(())
     }
