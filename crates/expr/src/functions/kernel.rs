@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 
-use storage::{Bitmap, FixedType};
+use storage::{
+    Bitmap, FixedType,
+    column::{ColumnData, VarLen},
+};
 use types::{Datum, Error};
 
 use super::{
     Function,
-    lift::{Argument, Arguments, Value, valid_rows},
+    lift::{Argument, Arguments, TextBytes, Value, read, valid_rows},
 };
 use crate::Vector;
 
@@ -55,12 +58,10 @@ pub fn checked2<A: Plain, B: Plain, R: Plain>(
                 return if failed { Err(error()) } else { Ok(Vector::Constant(FixedType::into_datum(value))) };
             }
             let valid = valid_rows(cx.vectors, cx.len);
+            // Two loops without branches are faster than one that does both.
+            let values = zip2(cx, |a: A, b: B| compute(a, b).0);
             let mut any_failed = false;
-            let values = zip2(cx, |a: A, b: B| {
-                let (value, failed) = compute(a, b);
-                any_failed |= failed;
-                value
-            });
+            each2(cx, |a: A, b: B| any_failed |= compute(a, b).1);
             if any_failed && fails_on_valid(cx.len, valid.as_ref(), zip2(cx, |a: A, b: B| compute(a, b).1)) {
                 return Err(error());
             }
@@ -130,9 +131,7 @@ fn one_row2<A: Plain, B: Plain>(cx: &Arguments<'_>) -> Option<Option<(A, B)>> {
     match (left, right) {
         (Vector::Constant(Datum::Null), _) | (_, Vector::Constant(Datum::Null)) => Some(None),
         (Vector::Constant(left), Vector::Constant(right)) => Some(Some((A::of_datum(left), B::of_datum(right)))),
-        _ if cx.len == 1 => Some(
-            (!left.is_null(0) && !right.is_null(0)).then(|| (super::lift::read::<A>(left, 0), super::lift::read::<B>(right, 0))),
-        ),
+        _ if cx.len == 1 => Some((!left.is_null(0) && !right.is_null(0)).then(|| (read::<A>(left, 0), read::<B>(right, 0)))),
         _ => None,
     }
 }
@@ -153,6 +152,69 @@ fn zip2<A: Plain, B: Plain, R>(cx: &Arguments<'_>, mut compute: impl FnMut(A, B)
         (Vector::Constant(left), Vector::Constant(right)) => {
             (0..cx.len).map(|_| compute(A::of_datum(left), B::of_datum(right))).collect()
         }
+    }
+}
+
+fn each2<A: Plain, B: Plain>(cx: &Arguments<'_>, mut visit: impl FnMut(A, B)) {
+    match (&cx.vectors[0], &cx.vectors[1]) {
+        (Vector::Column(left), Vector::Column(right)) => {
+            A::values(left).iter().zip(B::values(right)).for_each(|(&left, &right)| visit(left, right));
+        }
+        (Vector::Column(left), Vector::Constant(right)) => {
+            let right = B::of_datum(right);
+            A::values(left).iter().for_each(|&left| visit(left, right));
+        }
+        (Vector::Constant(left), Vector::Column(right)) => {
+            let left = A::of_datum(left);
+            B::values(right).iter().for_each(|&right| visit(left, right));
+        }
+        (Vector::Constant(left), Vector::Constant(right)) => visit(A::of_datum(left), B::of_datum(right)),
+    }
+}
+
+/// A test of two texts by their bytes.
+pub fn text_test(source: &'static str, test: impl Fn(&[u8], &[u8]) -> bool + Copy + Send + Sync + 'static) -> Function {
+    Function {
+        source,
+        fallible: false,
+        body: Box::new(move |cx| {
+            let [left, right] = cx.vectors else { unreachable!("a function of two arguments called with {}", cx.count()) };
+            let scalar = cx.len == 1 || matches!((left, right), (Vector::Constant(_), Vector::Constant(_)));
+            if scalar {
+                if left.is_null(0) || right.is_null(0) {
+                    return Ok(Vector::Constant(Datum::Null));
+                }
+                let result = test(read::<TextBytes>(left, 0), read::<TextBytes>(right, 0));
+                return Ok(Vector::Constant(Datum::Bool(result)));
+            }
+            if matches!(left, Vector::Constant(Datum::Null)) || matches!(right, Vector::Constant(Datum::Null)) {
+                return Ok(Vector::Constant(Datum::Null));
+            }
+            let values = match (text_values(left), right, left, text_values(right)) {
+                (Some(left), Vector::Constant(right), ..) => {
+                    let right = TextBytes::of_datum(right);
+                    (0..cx.len).map(|row| test(left.get(row), right)).collect()
+                }
+                (.., Vector::Constant(left), Some(right)) => {
+                    let left = TextBytes::of_datum(left);
+                    (0..cx.len).map(|row| test(left, right.get(row))).collect()
+                }
+                (Some(left), .., Some(right)) => (0..cx.len).map(|row| test(left.get(row), right.get(row))).collect(),
+                _ => (0..cx.len).map(|row| test(read::<TextBytes>(left, row), read::<TextBytes>(right, row))).collect(),
+            };
+            Ok(column::<bool>(values, valid_rows(cx.vectors, cx.len)))
+        }),
+    }
+}
+
+/// The values of a text column; None for a constant or a column of self-describing datums.
+fn text_values(vector: &Vector) -> Option<&VarLen> {
+    match vector {
+        Vector::Column(column) => match column.data() {
+            ColumnData::Text(values) => Some(values),
+            _ => None,
+        },
+        Vector::Constant(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use super::{
     Function,
+    kernel::text_test,
     lift::{TextBytes, strict},
 };
 
@@ -25,12 +26,12 @@ pub(crate) fn without_blanks(text: &[u8]) -> &[u8] {
 macro_rules! compare_all {
     ($functions:ident, [$eq:literal, $ne:literal, $lt:literal, $le:literal, $gt:literal, $ge:literal]) => {
         $functions.extend([
-            strict!($eq, |a: TextBytes, b: TextBytes| a == b),
-            strict!($ne, |a: TextBytes, b: TextBytes| a != b),
-            strict!($lt, |a: TextBytes, b: TextBytes| a < b),
-            strict!($le, |a: TextBytes, b: TextBytes| a <= b),
-            strict!($gt, |a: TextBytes, b: TextBytes| a > b),
-            strict!($ge, |a: TextBytes, b: TextBytes| a >= b),
+            text_test($eq, |a, b| a == b),
+            text_test($ne, |a, b| a != b),
+            text_test($lt, |a, b| a < b),
+            text_test($le, |a, b| a <= b),
+            text_test($gt, |a, b| a > b),
+            text_test($ge, |a, b| a >= b),
         ]);
     };
 }
