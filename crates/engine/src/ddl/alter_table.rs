@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use binder::Environment;
 use catalog::{ConstraintKind, Persistence, Relation, RelationKind};
 use pg_query::{
     NodeEnum,

@@ -3,7 +3,7 @@
 use crate::definition_text;
 use std::sync::Arc;
 
-use binder::{Environment, ExpressionKind};
+use binder::ExpressionKind;
 use catalog::{Attribute, IdentityKind, IndexKey, Relation, RelationKind};
 use pg_query::{
     NodeEnum,

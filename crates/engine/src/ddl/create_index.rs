@@ -265,16 +265,3 @@ pub(crate) fn key_description(
         .collect();
     Ok(format!("({})=({})", names.join(", "), texts.join(", ")))
 }
-
-/// The index a name means.
-pub(crate) fn index_definition_of(relation: &Relation) -> Option<&IndexDefinition> {
-    match &relation.kind {
-        RelationKind::Index(definition) => Some(definition),
-        _ => None,
-    }
-}
-
-/// Where an unknown index column was written.
-pub(crate) fn at_location(error: Error, location: i32) -> Error {
-    error.at(position(location))
-}

@@ -744,13 +744,3 @@ pub(crate) fn add_index(
     relation.indexes.push(oid);
     Ok(oid)
 }
-
-/// Whether a table of this range exists already; for statements that only look.
-pub(crate) fn exists(names: &Names, range: &RangeVar) -> Result<bool> {
-    Ok(find_relation(names, range)?.is_some())
-}
-
-/// The relation a statement failed to find, as PostgreSQL words it for CREATE.
-pub(crate) fn already_exists(range: &RangeVar) -> Error {
-    Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{}\" already exists", written_name(range)))
-}

@@ -3,7 +3,7 @@
 use crate::definition_text;
 use std::sync::Arc;
 
-use binder::{Environment, ExpressionKind};
+use binder::ExpressionKind;
 use catalog::{Relation, type_names::Names};
 use expr::{Batch, ColumnId, Compiled};
 use storage::IndexShape;

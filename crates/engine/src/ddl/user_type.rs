@@ -3,7 +3,6 @@
 use crate::definition_text;
 use std::sync::Arc;
 
-use binder::{Environment, ExpressionKind};
 use catalog::{Constraint, ConstraintKind, EnumDefinition, Persistence, Relation, RelationKind, UserType, UserTypeKind};
 use pg_query::{
     NodeEnum,

@@ -132,9 +132,9 @@ impl Session {
             let writes = execution.writes();
             let count = execution.row_count();
             drop(execution);
+            let staged = self.open_transaction()?.txn.stage(&writes);
             self.end_statement();
-            let open = self.open_transaction()?;
-            match open.txn.stage(&writes) {
+            match staged {
                 Staged::Done => {
                     let tag = match planned.command {
                         Command::Select => Tag::Counted("SELECT"),
@@ -153,10 +153,20 @@ impl Session {
 
     /// Opens an execution over the current statement's view.
     pub(crate) fn open_execution(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Execution> {
+        self.open_prepared(&planned.prepared, planned, parameters)
+    }
+
+    /// The same for another compilation of the plan.
+    pub(crate) fn open_prepared(
+        &mut self,
+        prepared: &Arc<Prepared>,
+        planned: &Planned,
+        parameters: Arc<[Datum]>,
+    ) -> Result<Execution> {
         let context = environment::eval_context(self, parameters)?;
         let tables = self.statement_tables(&planned.tables)?;
         self.open_transaction()?.has_run_query = true;
-        planned.prepared.open(tables, context)
+        prepared.open(tables, context)
     }
 
     /// These tables as the current statement sees them.
