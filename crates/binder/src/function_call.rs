@@ -90,11 +90,14 @@ impl Binder<'_> {
             true => call.location,
             false => ast::leftmost(call.location, first.location),
         });
+        // All functions of one name are in one schema: pg_catalog, or information_schema for its few.
+        let mut of_name = builtins().functions_named(bare);
         let in_catalog = match schema {
-            None | Some("pg_catalog") => true,
+            None => of_name.next().is_none_or(|function| self.names.function_is_visible(function)),
+            Some("pg_catalog") => true,
             Some(schema) => {
-                self.names.schema(schema).map_err(|error| error.at(ast::position(call.location)))?;
-                false
+                let schema = self.names.schema(schema).map_err(|error| error.at(ast::position(call.location)))?;
+                of_name.any(|function| function.schema == schema)
             }
         };
         let types = arguments.types();

@@ -159,13 +159,14 @@ impl Binder<'_> {
         for column in 0..first.output.len() {
             given.push(self.recursive_column(name, &mut first, &mut second, column, select.all)?);
         }
-        let columns = first.output.iter().zip(&given).map(|(column, given)| (column.name.clone(), given.id, given.ty)).collect();
+        let columns: Vec<_> =
+            first.output.iter().zip(&given).map(|(column, given)| (column.name.clone(), given.id, given.ty)).collect();
         let (initial_columns, recursive_columns) = (first.ids(), second.ids());
         let record = &mut self.ctes[cte.0 as usize];
         record.cte.output = given.iter().map(|given| given.id).collect();
         record.cte.plan = LogicalPlan::RecursiveUnion {
             cte,
-            initial: Box::new(first.plan),
+            initial: Box::new(std::mem::replace(&mut first.plan, crate::select::unit())),
             recursive: Box::new(second.plan),
             initial_columns,
             recursive_columns,
@@ -175,7 +176,12 @@ impl Binder<'_> {
         let depth = self.depth() + 1;
         let plan = &self.ctes[cte.0 as usize].cte.plan;
         if !plan_walk::columns_read(plan, &|id| self.column_depth(id) < depth).is_empty() {
-            return Err(Error::unsupported("a recursive WITH query that reads columns of the query around it").at(position));
+            // The recursion takes the place of its reference.
+            first.plan = std::mem::replace(&mut self.ctes[cte.0 as usize].cte.plan, crate::select::unit());
+            for (column, (_, id, ty)) in first.output.iter_mut().zip(&columns) {
+                (column.id, column.ty) = (*id, *ty);
+            }
+            return Ok(WithState::Correlated { expression: Box::new(expression.clone()), plan: Some(Box::new(first)) });
         }
         Ok(WithState::Bound { cte, columns, returns: true })
     }
@@ -259,6 +265,10 @@ impl Binder<'_> {
             WithState::Correlated { expression, plan } => {
                 let bound = match plan.take() {
                     Some(bound) => *bound,
+                    None if mentions(expression, &expression.ctename) => {
+                        let what = "a second reference to a recursive WITH query that reads columns of the query around it";
+                        return Err(Error::unsupported(what).at(ast::position(range.location)));
+                    }
                     None => {
                         let expression = expression.clone();
                         let mut bound = self.bind_nested(ast::required(&expression.ctequery)?)?;
@@ -346,11 +356,16 @@ fn replace_scan(plan: &mut LogicalPlan, id: CteId, body: &mut Option<LogicalPlan
     }
 }
 
+const UNLISTED: u32 = 1 << 31;
+
 fn renumber(plan: &mut LogicalPlan, numbers: &[Option<CteId>]) {
     match plan {
         LogicalPlan::CteScan { cte, .. } | LogicalPlan::WorkTable { cte, .. } | LogicalPlan::RecursiveUnion { cte, .. } => {
-            if let Some(Some(new)) = numbers.get(cte.0 as usize) {
-                *cte = *new;
+            match numbers.get(cte.0 as usize) {
+                Some(Some(new)) => *cte = *new,
+                // A recursion in the place of its reference is in no list; its number only has to be its own.
+                Some(None) => *cte = CteId(cte.0 | UNLISTED),
+                None => {}
             }
         }
         _ => {}

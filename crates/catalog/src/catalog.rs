@@ -62,7 +62,9 @@ impl Catalog {
             (Oid::PUBLIC_NAMESPACE, "public"),
             (Oid::INFORMATION_SCHEMA_NAMESPACE, "information_schema"),
         ] {
-            catalog.put_schema(Schema { oid, name: name.into(), owner: Oid::BOOTSTRAP_ROLE, comment: None });
+            // Tools such as pg_dump take any other comment for a change by the user.
+            let comment = (oid == Oid::PUBLIC_NAMESPACE).then(|| "standard public schema".into());
+            catalog.put_schema(Schema { oid, name: name.into(), owner: Oid::BOOTSTRAP_ROLE, comment });
         }
         catalog
     }

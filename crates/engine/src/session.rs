@@ -110,6 +110,11 @@ impl Session {
         position_in_characters(error, sql)
     }
 
+    /// Types of a result's columns as its description tells them.
+    pub fn wire_types(&self, columns: &[plan::OutputColumn]) -> Vec<crate::system_catalog::WireType> {
+        environment::wire_types(self, columns)
+    }
+
     /// Names under the session's search path, as the current statement sees the catalog.
     pub(crate) fn names(&mut self) -> Result<Arc<Names>> {
         self.open_transaction()?;

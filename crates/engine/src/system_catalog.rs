@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use catalog::{builtin::SystemRelation, type_names::Names};
-use types::{Datum, Error, Result};
+use types::{Datum, Error, Oid, Result, SqlType};
 
 mod attribute_rows;
 mod cluster_rows;
@@ -43,6 +43,27 @@ pub struct SystemContext<'a> {
     pub current_database: Arc<str>,
     pub current_user: Arc<str>,
     pub state: &'a dyn SystemState,
+}
+
+/// A column's type as clients are told it: domains as what they are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireType {
+    pub oid: Oid,
+    /// pg_type.typlen
+    pub length: i16,
+    pub typmod: i32,
+}
+
+impl WireType {
+    pub fn of(ty: SqlType, names: &Names) -> WireType {
+        let ty = match names.domain_base(ty.oid) {
+            Some(_) => names.base_type(ty),
+            // Untyped literals are sent as text.
+            None if ty.oid == Oid::UNKNOWN => SqlType::TEXT,
+            None => ty,
+        };
+        WireType { oid: ty.oid, length: type_rows::shape(names, ty.oid).length, typmod: ty.typmod }
+    }
 }
 
 /// Makes rows of one relation.

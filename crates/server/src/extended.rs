@@ -58,7 +58,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let statement = session.prepared_statement(name).map_err(|error| session.refuse_message(error))?;
         backend::parameter_description(&mut self.output, &statement.parameters);
         match &statement.columns {
-            Some(columns) => backend::row_description(&mut self.output, columns, &[]),
+            Some(columns) => {
+                let columns = columns.clone();
+                let types = session.wire_types(&columns);
+                backend::row_description(&mut self.output, &columns, &types, &[]);
+            }
             None => backend::plain(&mut self.output, b'n'),
         }
         Ok(())
@@ -67,8 +71,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn describe_portal(&mut self, session: &mut Session, name: &str) -> Result<(), Error> {
         match session.portal(name) {
             Ok(portal) => {
-                match &portal.statement.columns {
-                    Some(columns) => backend::row_description(&mut self.output, columns, &portal.formats),
+                let (columns, formats) = (portal.statement.columns.clone(), portal.formats.clone());
+                match columns {
+                    Some(columns) => {
+                        let types = session.wire_types(&columns);
+                        backend::row_description(&mut self.output, &columns, &types, &formats);
+                    }
                     None => backend::plain(&mut self.output, b'n'),
                 }
                 Ok(())

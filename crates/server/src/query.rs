@@ -78,7 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     async fn send_outcome(&mut self, session: &mut Session, outcome: Outcome, last: bool) -> io::Result<Result<(), Error>> {
         let tag = match outcome {
             Outcome::Rows(mut rows) => {
-                backend::row_description(&mut self.output, &rows.columns, &[]);
+                let types = session.wire_types(&rows.columns);
+                backend::row_description(&mut self.output, &rows.columns, &types, &[]);
                 let (settings, resolver) = match session.formats() {
                     Ok(formats) => formats,
                     Err(error) => return Ok(Err(error)),

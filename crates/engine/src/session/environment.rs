@@ -7,7 +7,7 @@ use expr::{EvalContext, Vector, context::SubplanRunner, expression::Subquery};
 use types::{Datum, Error, Oid, Result};
 
 use super::Session;
-use crate::clock;
+use crate::{clock, system_catalog::WireType};
 
 /// The names of the last statement, kept while neither catalog nor search path changes.
 #[derive(Default)]
@@ -33,6 +33,17 @@ pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
     session.names.search_path_text = text.to_owned();
     session.names.cached = Some(names.clone());
     Ok(names)
+}
+
+/// Types of columns as clients are told them, by the catalog of the statement last bound.
+pub(crate) fn wire_types(session: &Session, columns: &[plan::OutputColumn]) -> Vec<WireType> {
+    match &session.names.cached {
+        Some(names) => columns.iter().map(|column| WireType::of(column.ty, names)).collect(),
+        None => {
+            let names = Names::new(session.database.store.catalog(), Vec::new());
+            columns.iter().map(|column| WireType::of(column.ty, &names)).collect()
+        }
+    }
 }
 
 /// The schemas of a search path that exist, `"$user"` replaced.

@@ -63,6 +63,13 @@ impl Hooks {
         names
     }
 
+    /// The evaluated statement's catalog under the session's search path.
+    fn names_of(&self, context: &EvalContext) -> Names {
+        let path = self.shared.settings.lock().search_path();
+        let search_path = search_path_oids(&path, &context.catalog, &self.shared.role.name);
+        self.complete_names(Names::new(context.catalog.clone(), search_path))
+    }
+
     /// Rows of a system relation.
     pub(crate) fn system_rows(
         &self,
@@ -180,10 +187,11 @@ impl SessionHooks for Hooks {
     }
 
     fn engine_function(&self, source: &str, arguments: &[Datum], context: &EvalContext) -> Option<Result<Datum>> {
-        let path = self.shared.settings.lock().search_path();
-        let search_path = search_path_oids(&path, &context.catalog, &self.shared.role.name);
-        let names = self.complete_names(Names::new(context.catalog.clone(), search_path));
-        system_catalog::functions::call(source, arguments, &self.system_context(names))
+        system_catalog::functions::call(source, arguments, &self.system_context(self.names_of(context)))
+    }
+
+    fn engine_rows(&self, source: &str, arguments: &[Datum], context: &EvalContext) -> Option<Result<Vec<Vec<Datum>>>> {
+        system_catalog::functions::call_set(source, arguments, &self.system_context(self.names_of(context)))
     }
 
     fn clock_timestamp(&self) -> TimestampTz {

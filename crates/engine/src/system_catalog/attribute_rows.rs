@@ -179,9 +179,13 @@ fn user_attribute(context: &SystemContext, relation: Oid, position: usize, attri
     }
 }
 
-/// A column's collation: its own, else its type's.
+/// A column's collation: its own, else its type's; none when the type has no collation.
 pub(super) fn collation_or_default(context: &SystemContext, collation: Oid, ty: SqlType) -> Oid {
-    if collation == Oid::INVALID { shape(&context.names, ty.oid).collation } else { collation }
+    match shape(&context.names, ty.oid).collation {
+        Oid::INVALID => Oid::INVALID,
+        of_type if collation == Oid::INVALID => of_type,
+        _ => collation,
+    }
 }
 
 fn index_attributes(context: &SystemContext, relation: &Relation, index: &IndexDefinition) -> Vec<AttributeRow> {
@@ -196,7 +200,10 @@ fn index_attributes(context: &SystemContext, relation: &Relation, index: &IndexD
         .enumerate()
         .map(|(position, (column, (ty, collation)))| {
             // Index columns know no modifier except that of the column they copy.
-            let own = relation.attributes.get(position).map_or(ty, |attribute| attribute.ty);
+            let own = match &*index.method {
+                "hash" => SqlType::INT4,
+                _ => relation.attributes.get(position).map_or(ty, |attribute| attribute.ty),
+            };
             let row = AttributeRow::new(relation.oid, text(column), own, attribute_number(position));
             AttributeRow { collation: collation_or_default(context, collation, ty), ..row }
         })

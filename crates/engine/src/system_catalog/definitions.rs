@@ -160,7 +160,7 @@ pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usi
 fn key_options(context: &SystemContext, index: &IndexDefinition, column: &IndexColumn) -> String {
     let mut sql = String::new();
     let own = key_collation(context, index, column);
-    if column.collation != Oid::INVALID && column.collation != own {
+    if column.collation != Oid::INVALID && own != Oid::INVALID && column.collation != own {
         let named = types::text_format::TypeResolver::reg_name(&context.names, Oid::REGCOLLATION, column.collation);
         sql.push_str(&format!(" COLLATE {}", named.unwrap_or_default()));
     }

@@ -10,7 +10,9 @@ use catalog::{
 use types::{Datum, Oid, SqlType, text_format::TypeResolver};
 
 use super::{
-    SystemContext, definitions,
+    SystemContext,
+    attribute_rows::collation_or_default,
+    definitions,
     row::{NULL, Row, Sink, boolean, int2, letter, name, oid, optional, text, text_array, vector},
 };
 
@@ -55,7 +57,7 @@ impl ClassRow {
     fn into_row(self) -> Row {
         let is_table = matches!(self.kind, 'r' | 'm');
         let replica_identity = match self.kind {
-            'r' if self.schema != Oid::PG_CATALOG_NAMESPACE => 'd',
+            'r' | 'm' if self.schema != Oid::PG_CATALOG_NAMESPACE => 'd',
             _ => 'n',
         };
         let frozen = |value: u32| oid(Oid(if is_table { value } else { 0 }));
@@ -272,7 +274,10 @@ fn index_row(context: &SystemContext, index_oid: Oid, index: &IndexDefinition) -
         boolean(true),
         boolean(false),
         vector(SqlType::INT2, keys.chain(included).map(Datum::Int2).collect()),
-        vector(SqlType::OID, index.columns.iter().map(|column| oid(column.collation)).collect()),
+        vector(
+            SqlType::OID,
+            index.columns.iter().map(|column| oid(collation_or_default(context, column.collation, column.ty))).collect(),
+        ),
         vector(SqlType::OID, index.columns.iter().map(|column| oid(operator_class(context, index, column).oid)).collect()),
         vector(SqlType::INT2, index.columns.iter().map(option).collect()),
         if expressions.is_empty() { NULL } else { text(expressions.join(", ")) },

@@ -1,6 +1,7 @@
 //! Messages to the client, appended to the connection's output buffer.
 
 use engine::session::TransactionStatus;
+use engine::system_catalog::WireType;
 use expr::context::NoticeLevel;
 use plan::OutputColumn;
 use types::{Error, SqlType};
@@ -84,30 +85,21 @@ pub(crate) fn format_of(formats: &[i16], column: usize) -> i16 {
     }
 }
 
-pub(crate) fn row_description(out: &mut Vec<u8>, columns: &[OutputColumn], formats: &[i16]) {
+/// `types` are the columns' types as clients are told them.
+pub(crate) fn row_description(out: &mut Vec<u8>, columns: &[OutputColumn], types: &[WireType], formats: &[i16]) {
     message(out, b'T', |out| {
         put_i16(out, columns.len() as i16);
-        for (at, column) in columns.iter().enumerate() {
+        for (at, (column, ty)) in columns.iter().zip(types).enumerate() {
             string(out, &column.name);
             let (table, attribute) = column.origin.map_or((0, 0), |(table, attribute)| (table.0, attribute));
             put_i32(out, table as i32);
             put_i16(out, attribute);
-            put_i32(out, wire_type(column.ty).0 as i32);
-            put_i16(out, type_length(column.ty));
-            put_i32(out, column.ty.typmod);
+            put_i32(out, ty.oid.0 as i32);
+            put_i16(out, ty.length);
+            put_i32(out, ty.typmod);
             put_i16(out, format_of(formats, at));
         }
     });
-}
-
-/// Untyped literals are sent as text.
-fn wire_type(ty: SqlType) -> types::Oid {
-    if ty.oid == types::Oid::UNKNOWN { types::Oid::TEXT } else { ty.oid }
-}
-
-/// pg_type.typlen
-fn type_length(ty: SqlType) -> i16 {
-    catalog::builtin::builtins().type_by_oid(wire_type(ty)).map_or(-1, |fact| fact.length)
 }
 
 pub(crate) fn parameter_description(out: &mut Vec<u8>, parameters: &[SqlType]) {
