@@ -230,6 +230,9 @@ impl Binder<'_> {
         if target.typmod < 0 || typmod(&expr) == target.typmod || type_facts::is_domain(&self.names, target.oid) {
             return expr;
         }
+        if matches!(expr, Expr::Constant { value: Datum::Null, .. }) {
+            return Expr::null(target);
+        }
         if takes_modifier(target.oid) {
             return cast(expr, CastMethod::Length, target, context);
         }
@@ -266,7 +269,7 @@ impl Binder<'_> {
             let mut own = Vec::new();
             for constraint in constraints {
                 if let catalog::ConstraintKind::Check { expression, .. } = &constraint.kind {
-                    let node = crate::parse::parse_expression(expression)?;
+                    let node = crate::parse::stored_expression(expression)?;
                     let value = names.base_type(target);
                     let binder = Binder::for_expression(&environment, ExpressionKind::DomainCheck, &[], Some(value))?;
                     own.push((constraint.name.clone(), binder.standalone_condition(&node)?));

@@ -33,7 +33,7 @@ impl Binder<'_> {
         match text {
             Some(text) => {
                 let environment = self.stored_environment();
-                let node = parse::parse_expression(&text)?;
+                let node = parse::stored_expression(&text)?;
                 let target = (&*attribute.name, attribute.ty);
                 crate::bind_assignment(&node, ExpressionKind::ColumnDefault, target, &[], &environment).map_err(|mut error| {
                     error.fields_mut().position = None;

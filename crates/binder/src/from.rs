@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use catalog::{Relation, RelationKind, builtin::SystemRelation, type_names::NamedRelation};
+use catalog::{Relation, RelationKind, builtin::{SystemRelation, builtins}, type_names::NamedRelation};
 use expr::{ColumnId, Expr};
 use pg_query::protobuf::{Alias, Node, RangeSubselect, RangeVar, node::Node as Ast};
-use plan::logical::{Given, Join, JoinKind, LogicalPlan};
-use types::{Error, Result, SqlState};
+use plan::logical::{Computed, Given, Join, JoinKind, LogicalPlan};
+use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
 use crate::{
     ast,
@@ -131,6 +131,10 @@ impl Binder<'_> {
                     let query = query.clone();
                     self.add_view(&relation, &query, &range.alias)
                 }
+                RelationKind::Sequence(sequence) => {
+                    let start = sequence.start;
+                    self.add_sequence(&relation, start, &range.alias)
+                }
                 _ => self.add_table(&relation, &range.alias),
             },
         }
@@ -165,7 +169,6 @@ impl Binder<'_> {
             let kind = match user.kind {
                 RelationKind::Index(_) => "indexes",
                 RelationKind::Composite => "composite types",
-                RelationKind::Sequence(_) => return Err(Error::unsupported("reading a sequence as a table").at(position)),
                 _ => return Ok(relation),
             };
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{}\"", user.name))
@@ -213,6 +216,40 @@ impl Binder<'_> {
         entry.attributes = attributes;
         entry.relation = Some((catalog::type_names::system_schema(relation.schema), relation.oid));
         entry.row_type = relation.row_type;
+        rename(&mut entry, alias, "table")?;
+        Ok(self.add_entry(entry))
+    }
+
+    /// A sequence read as a table: one row of its state.
+    fn add_sequence(&mut self, relation: &Arc<Relation>, start: i64, alias: &Option<Alias>) -> Result<usize> {
+        let function = builtins()
+            .functions_named("pg_sequence_last_value")
+            .next()
+            .ok_or_else(|| Error::internal("pg_sequence_last_value is built in"))?;
+        let last = Expr::Call {
+            function,
+            arguments: vec![Expr::constant(Datum::Oid(relation.oid), SqlType::REGCLASS)],
+            ty: SqlType::INT8,
+            collation: Oid::INVALID,
+            operator: None,
+            position: None,
+        };
+        let begin = Expr::constant(Datum::Int8(start), SqlType::INT8);
+        let columns = [
+            ("last_value", Expr::Coalesce { arguments: vec![last.clone(), begin], ty: SqlType::INT8 }),
+            ("log_cnt", Expr::constant(Datum::Int8(0), SqlType::INT8)),
+            ("is_called", Expr::IsNull { operand: Box::new(last), negated: true }),
+        ];
+        let mut computed = Vec::with_capacity(columns.len());
+        let mut offered = Vec::with_capacity(columns.len());
+        for (name, expression) in columns {
+            let given = self.new_given(expression.ty());
+            computed.push(Computed { id: given.id, expression });
+            offered.push(EntryColumn { name: Arc::from(name), expr: Expr::Column { id: given.id, ty: given.ty }, origin: None });
+        }
+        let plan = LogicalPlan::Project { input: Box::new(select::unit()), columns: computed };
+        let mut entry = RangeEntry::new(EntrySource::Plan(Some(Box::new(plan))), relation.name.clone(), offered);
+        entry.relation = Some((relation.schema, relation.oid));
         rename(&mut entry, alias, "table")?;
         Ok(self.add_entry(entry))
     }

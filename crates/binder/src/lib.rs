@@ -48,6 +48,8 @@ mod operator;
 mod order_by;
 mod parameter;
 pub mod parse;
+#[cfg(test)]
+mod plan_text;
 mod plan_walk;
 mod range_function;
 mod range_table;
@@ -61,6 +63,8 @@ mod statement;
 mod subquery;
 mod table_expression;
 mod target_list;
+#[cfg(test)]
+mod tests;
 mod type_facts;
 mod type_name;
 mod update;

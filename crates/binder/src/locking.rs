@@ -1,8 +1,12 @@
 //! FOR UPDATE, FOR NO KEY UPDATE, FOR SHARE, FOR KEY SHARE.
 
+use std::sync::Arc;
+
+use catalog::Relation;
+use expr::{ColumnId, Expr};
 use pg_query::protobuf::{LockClauseStrength, LockWaitPolicy as AstPolicy, LockingClause, Node, SelectStmt, node::Node as Ast};
-use plan::logical::{LockStrength, LockWaitPolicy, LogicalPlan, RowLock};
-use types::{Error, Result, SqlState};
+use plan::logical::{Computed, JoinKind, LockStrength, LockWaitPolicy, LogicalPlan, RowLock};
+use types::{Error, Result, SqlState, SqlType};
 
 use crate::{ast, distinct::Distinct, group_by::Grouping, range_table::EntrySource, state::Binder};
 
@@ -78,8 +82,10 @@ impl Binder<'_> {
     fn bind_locking_clause(&mut self, clause: &LockingClause, locks: &mut Locks) -> Result<()> {
         if clause.locked_rels.is_empty() {
             for entry in 0..self.level().entries.len() {
-                if matches!(self.level().entries[entry].source, EntrySource::Table(_)) {
-                    self.lock_entry(clause, entry, locks)?;
+                match self.level().entries[entry].source {
+                    EntrySource::Table(_) => self.lock_entry(clause, entry, locks)?,
+                    EntrySource::Plan(Some(_)) => self.lock_subquery(clause, entry, locks)?,
+                    _ => {}
                 }
             }
             return Ok(());
@@ -108,7 +114,7 @@ impl Binder<'_> {
                     LogicalPlan::FunctionScan(_) => return refuse("a function"),
                     LogicalPlan::CteScan { .. } | LogicalPlan::WorkTable { .. } => return refuse("a WITH query"),
                     LogicalPlan::Values { .. } => return refuse("VALUES"),
-                    _ => {}
+                    _ => self.lock_subquery(clause, entry, locks)?,
                 },
                 EntrySource::Plan(None) | EntrySource::Names => {}
             }
@@ -129,28 +135,97 @@ impl Binder<'_> {
             let message = format!("cannot lock rows in materialized view \"{}\"", relation.name);
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
         }
-        let strength = match clause.strength() {
-            LockClauseStrength::LcsForkeyshare => LockStrength::KeyShare,
-            LockClauseStrength::LcsForshare => LockStrength::Share,
-            LockClauseStrength::LcsFornokeyupdate => LockStrength::NoKeyUpdate,
-            _ => LockStrength::Update,
-        };
-        let wait = match clause.wait_policy() {
-            AstPolicy::LockWaitSkip => LockWaitPolicy::SkipLocked,
-            AstPolicy::LockWaitError => LockWaitPolicy::NoWait,
-            _ => LockWaitPolicy::Wait,
-        };
-        // A row locked by two clauses takes the stronger lock and the less patient policy.
-        if let Some(known) = locks.0.iter_mut().find(|lock| lock.row_id == row_id) {
+        let relation = relation.clone();
+        add_lock(clause, relation, row_id, locks);
+        Ok(())
+    }
+
+    /// Locks the rows of the tables that a subquery or view reads.
+    fn lock_subquery(&mut self, clause: &LockingClause, entry: usize, locks: &mut Locks) -> Result<()> {
+        let name = clause_name(clause);
+        if self.level().entries[entry].nullable {
+            let message = format!("{name} cannot be applied to the nullable side of an outer join");
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let EntrySource::Plan(plan) = &mut self.level_mut().entries[entry].source else { return Ok(()) };
+        let Some(mut taken) = plan.take() else { return Ok(()) };
+        let mut rows = Vec::new();
+        let exposed = self.expose_rows(&mut taken, name, &mut rows);
+        self.level_mut().entries[entry].source = EntrySource::Plan(Some(taken));
+        exposed?;
+        for (relation, row_id) in rows {
+            add_lock(clause, relation, row_id, locks);
+        }
+        Ok(())
+    }
+
+    /// Lets the row identities of a plan's tables through to its top.
+    fn expose_rows(&mut self, plan: &mut LogicalPlan, name: &str, rows: &mut Vec<(Arc<Relation>, ColumnId)>) -> Result<()> {
+        let refuse = |what: &str| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("{name} is not allowed with {what}")));
+        match plan {
+            LogicalPlan::Scan(scan) => {
+                let id = match scan.row_id {
+                    Some(id) => id,
+                    None => self.new_column(),
+                };
+                scan.row_id = Some(id);
+                rows.push((scan.relation.clone(), id));
+                Ok(())
+            }
+            LogicalPlan::Project { input, columns } => {
+                let before = rows.len();
+                self.expose_rows(input, name, rows)?;
+                for (_, id) in &rows[before..] {
+                    if !columns.iter().any(|column| column.id == *id) {
+                        columns.push(Computed { id: *id, expression: Expr::Column { id: *id, ty: SqlType::INT8 } });
+                    }
+                }
+                Ok(())
+            }
+            LogicalPlan::Filter { input, .. }
+            | LogicalPlan::Sort { input, .. }
+            | LogicalPlan::Limit { input, .. }
+            | LogicalPlan::LockRows { input, .. } => self.expose_rows(input, name, rows),
+            LogicalPlan::Join(join) if join.kind == JoinKind::Inner => {
+                self.expose_rows(&mut join.left, name, rows)?;
+                self.expose_rows(&mut join.right, name, rows)
+            }
+            LogicalPlan::Join(_) => Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("{name} cannot be applied to the nullable side of an outer join"),
+            )),
+            LogicalPlan::Distinct { .. } => refuse("DISTINCT clause"),
+            LogicalPlan::Aggregate(_) => refuse("GROUP BY clause"),
+            LogicalPlan::Window { .. } => refuse("window functions"),
+            LogicalPlan::ProjectSet { .. } => refuse("set-returning functions in the target list"),
+            LogicalPlan::SetOperation(_) => refuse("UNION/INTERSECT/EXCEPT"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Adds a lock; a row locked by two clauses takes the stronger lock and the less patient policy.
+fn add_lock(clause: &LockingClause, relation: Arc<Relation>, row_id: ColumnId, locks: &mut Locks) {
+    let strength = match clause.strength() {
+        LockClauseStrength::LcsForkeyshare => LockStrength::KeyShare,
+        LockClauseStrength::LcsForshare => LockStrength::Share,
+        LockClauseStrength::LcsFornokeyupdate => LockStrength::NoKeyUpdate,
+        _ => LockStrength::Update,
+    };
+    let wait = match clause.wait_policy() {
+        AstPolicy::LockWaitSkip => LockWaitPolicy::SkipLocked,
+        AstPolicy::LockWaitError => LockWaitPolicy::NoWait,
+        _ => LockWaitPolicy::Wait,
+    };
+    match locks.0.iter_mut().find(|lock| lock.row_id == row_id) {
+        Some(known) => {
             known.strength = known.strength.max(strength);
             known.wait = match (known.wait, wait) {
                 (LockWaitPolicy::NoWait, _) | (_, LockWaitPolicy::NoWait) => LockWaitPolicy::NoWait,
                 (LockWaitPolicy::SkipLocked, _) | (_, LockWaitPolicy::SkipLocked) => LockWaitPolicy::SkipLocked,
                 _ => LockWaitPolicy::Wait,
             };
-            return Ok(());
         }
-        locks.0.push(RowLock { relation: relation.clone(), row_id, strength, wait });
-        Ok(())
+        None => locks.0.push(RowLock { relation, row_id, strength, wait }),
     }
 }

@@ -34,7 +34,7 @@ impl Binder<'_> {
             relation.live_attributes().map(|(at, attribute)| (&*attribute.name, row.columns[at])).collect();
         for (at, attribute) in relation.live_attributes().filter(|(_, attribute)| attribute.generated.is_some()) {
             if let Some(text) = &attribute.default {
-                let node = parse::parse_expression(text)?;
+                let node = parse::stored_expression(text)?;
                 let target = (&*attribute.name, attribute.ty);
                 let expr = crate::bind_assignment(&node, ExpressionKind::GeneratedColumn, target, &offered, &environment)?;
                 row.generated.push((at, expr));
@@ -51,7 +51,7 @@ impl Binder<'_> {
             .collect();
         checks.sort();
         for (name, text) in checks {
-            let node = parse::parse_expression(&text)?;
+            let node = parse::stored_expression(&text)?;
             let expression = crate::bind_condition(&node, ExpressionKind::CheckConstraint, &offered, &environment)?;
             row.checks.push(Check { name, expression });
         }

@@ -173,7 +173,7 @@ impl Binder<'_> {
         let mut own_expressions = Vec::new();
         for column in &definition.columns {
             if let IndexKey::Expression(text) = &column.key {
-                let node = parse::parse_expression(text)?;
+                let node = parse::stored_expression(text)?;
                 own_expressions.push(crate::bind_expression(&node, ExpressionKind::IndexExpression, &offered, &environment)?);
             }
         }
@@ -185,7 +185,7 @@ impl Binder<'_> {
             (None, _) => Ok(true),
             (Some(_), None) => Ok(false),
             (Some(text), Some(given)) => {
-                let node = parse::parse_expression(text)?;
+                let node = parse::stored_expression(text)?;
                 let own = crate::bind_condition(&node, ExpressionKind::IndexPredicate, &offered, &environment)?;
                 let terms: &[Expr] = match given {
                     Expr::And(terms) => terms,

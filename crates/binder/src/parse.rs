@@ -1,5 +1,7 @@
 //! SQL text to PostgreSQL's raw syntax tree, one node a statement; syntax errors as PostgreSQL words and places them.
 
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
+
 use pg_query::protobuf::{self, Node};
 use types::{Error, Result, SqlState};
 
@@ -23,8 +25,7 @@ pub fn parse(sql: &str) -> Result<Vec<ParsedStatement>> {
         return Err(Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00")
             .at(Some(at + 1)));
     }
-    // Deep nesting recurses in the decoder and in the destructor of the tree; the C side refuses what is too deep for it.
-    let tree = crate::deep::on_large_stack(sql.len(), || library::parse(sql))?;
+    let tree = crate::deep::on_parser_stack(sql, || library::parse(sql))??;
     let statements = tree.stmts.into_iter().filter_map(|raw| {
         let location = usize::try_from(raw.stmt_location).unwrap_or(0).min(sql.len());
         let length = match usize::try_from(raw.stmt_len) {
@@ -51,6 +52,41 @@ pub fn parse_expression(text: &str) -> Result<Node> {
         }
         _ => Err(not_one_expression(text)),
     }
+}
+
+thread_local! {
+    /// Trees of stored texts: defaults, checks and views are bound again by every statement that touches their table.
+    static STORED: RefCell<HashMap<Arc<str>, Arc<Node>>> = RefCell::default();
+}
+
+/// How many stored texts a thread remembers before it starts afresh.
+const REMEMBERED: usize = 512;
+
+fn remembered(text: &Arc<str>, read: impl FnOnce() -> Result<Node>) -> Result<Arc<Node>> {
+    if let Some(node) = STORED.with_borrow(|stored| stored.get(text).cloned()) {
+        return Ok(node);
+    }
+    let node = Arc::new(read()?);
+    STORED.with_borrow_mut(|stored| {
+        if stored.len() >= REMEMBERED {
+            stored.clear();
+        }
+        stored.insert(text.clone(), node.clone());
+    });
+    Ok(node)
+}
+
+/// The tree of a stored expression.
+pub(crate) fn stored_expression(text: &Arc<str>) -> Result<Arc<Node>> {
+    remembered(text, || parse_expression(text))
+}
+
+/// The tree of a stored query.
+pub(crate) fn stored_query(text: &Arc<str>) -> Result<Arc<Node>> {
+    remembered(text, || match parse(text)?.into_iter().next() {
+        Some(statement) => Ok(statement.node),
+        None => Err(Error::internal("a stored query is empty")),
+    })
 }
 
 /// Parses comma-separated expressions: a function's stored defaults.
@@ -83,7 +119,9 @@ fn memchr_nul(sql: &str) -> Option<usize> {
 fn syntax_error(sql: &str, message: &str, position: usize) -> Error {
     let sqlstate = match message {
         "stack depth limit exceeded" => SqlState::STATEMENT_TOO_COMPLEX,
-        _ if message.starts_with("memory exhausted") => SqlState::STATEMENT_TOO_COMPLEX,
+        _ if message.starts_with("memory exhausted") || message.starts_with("parse tree is nested too deeply") => {
+            SqlState::STATEMENT_TOO_COMPLEX
+        }
         _ if message.ends_with("is not supported")
             || message.ends_with("not supported")
             || message.contains("not yet implemented")

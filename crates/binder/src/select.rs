@@ -173,9 +173,11 @@ impl Binder<'_> {
         locks: Locks,
     ) -> BoundQuery {
         let mut columns: Vec<Computed> = Vec::with_capacity(targets.len());
+        let depth = self.depth();
         for target in &targets {
             let id = match target.expr {
-                Expr::Column { id, .. } if !columns.iter().any(|column| column.id == id) => id,
+                // A column of an outer query gets an id of its own here: both may meet in one join.
+                Expr::Column { id, .. } if self.column_depth(id) == depth && !columns.iter().any(|column| column.id == id) => id,
                 _ => self.new_column(),
             };
             columns.push(Computed { id, expression: target.expr.clone() });

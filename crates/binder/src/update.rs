@@ -31,13 +31,14 @@ impl Binder<'_> {
         let row_id = self.row_identity(level, target.base);
         let mut row = self.bind_new_row(&target.relation)?;
         row.view_checks = self.view_checks(&target, &row.columns);
+        // RETURNING may read further columns of FROM: it is bound before the scans are made.
+        self.offer_new_row(&target, &row.columns);
+        let (returning, bound) = self.bind_returning(&update.returning_clause)?;
         let mut source = self.build_from(Some(tree))?;
         if let Some(predicate) = filter {
             source = LogicalPlan::Filter { input: Box::new(source), predicate };
         }
-        self.offer_new_row(&target, &row.columns);
         let relation = target.relation;
-        let (returning, bound) = self.bind_returning(&update.returning_clause)?;
         let source = Box::new(source);
         let plan = LogicalPlan::Update(Update { relation, source, row_id, old_row, assignments, row, returning });
         Ok(bound.over(plan))

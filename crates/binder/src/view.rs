@@ -9,7 +9,7 @@ use types::{Error, Result, SqlState};
 use crate::{ast, parse, state::Binder, subquery::BoundQuery};
 
 impl Binder<'_> {
-    pub(crate) fn add_view(&mut self, relation: &Arc<Relation>, query: &str, alias: &Option<Alias>) -> Result<usize> {
+    pub(crate) fn add_view(&mut self, relation: &Arc<Relation>, query: &Arc<str>, alias: &Option<Alias>) -> Result<usize> {
         let mut bound = self.bind_view_query(relation, query)?;
         // The view's own column names stand, whatever its query calls them.
         for (column, (_, attribute)) in bound.output.iter_mut().zip(relation.live_attributes()) {
@@ -25,13 +25,13 @@ impl Binder<'_> {
         Ok(entry)
     }
 
-    fn bind_view_query(&mut self, relation: &Arc<Relation>, query: &str) -> Result<BoundQuery> {
+    fn bind_view_query(&mut self, relation: &Arc<Relation>, query: &Arc<str>) -> Result<BoundQuery> {
         if self.views.contains(&relation.oid) {
             let message = format!("infinite recursion detected in rules for relation \"{}\"", relation.name);
             return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
         }
-        let statement = parse::parse(query)?.into_iter().next().ok_or_else(|| Error::internal("a view has a query"))?;
-        let Ast::SelectStmt(select) = ast::content(&statement.node)? else {
+        let statement = parse::stored_query(query)?;
+        let Ast::SelectStmt(select) = ast::content(&statement)? else {
             return Err(Error::internal("a view's query is a SELECT"));
         };
         self.in_definition(|binder| {

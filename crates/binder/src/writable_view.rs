@@ -93,8 +93,8 @@ impl Binder<'_> {
             let message = format!("infinite recursion detected in rules for relation \"{}\"", view.name);
             return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
         }
-        let statement = parse::parse(query)?.into_iter().next().ok_or_else(|| Error::internal("a view has a query"))?;
-        let Ast::SelectStmt(select) = ast::content(&statement.node)? else {
+        let statement = parse::stored_query(query)?;
+        let Ast::SelectStmt(select) = ast::content(&statement)? else {
             return Err(Error::internal("a view's query is a SELECT"));
         };
         if let Some(detail) = obstacle(select) {
