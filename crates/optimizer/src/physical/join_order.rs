@@ -15,19 +15,22 @@ use crate::{columns::reads_any, conjuncts};
 /// Relations up to which all orders are tried.
 const EXHAUSTIVE: usize = 8;
 
+/// Relations, or conditions, as bits.
+type Set = u128;
+
 /// What is expected of a set of relations joined the cheapest way found, and how: as two sets.
 #[derive(Clone, Copy)]
 struct Expected {
-    relations: u64,
+    relations: Set,
     rows: f64,
     cost: f64,
-    split: Option<(u64, u64)>,
+    split: Option<(Set, Set)>,
 }
 
 /// A condition, the relations it reads, and what it does to their product.
 struct Term {
     expression: Expr,
-    relations: u64,
+    relations: Set,
     selectivity: f64,
     /// An equality that a hash table can serve.
     hashable: bool,
@@ -39,7 +42,7 @@ struct Joins<'p> {
     sides: Vec<Side>,
     terms: Vec<Term>,
     /// Costs of looking one row of a relation up by index, by the relation and the conditions at hand.
-    lookups: HashMap<(usize, u64), Option<f64>>,
+    lookups: HashMap<(usize, Set), Option<f64>>,
 }
 
 impl Planner<'_> {
@@ -52,7 +55,7 @@ impl Planner<'_> {
             let [left, right] = <[Side; 2]>::try_from(sides).unwrap_or_else(|_| unreachable!("counted above"));
             return Ok(self.method(JoinKind::Inner, left, right, terms, false));
         }
-        if sides.len() > 63 || terms.len() > 63 {
+        if sides.len() > 127 || terms.len() > 127 {
             return Ok(self.as_written(sides, terms));
         }
         let given: Vec<HashSet<ColumnId>> =
@@ -78,7 +81,7 @@ impl Planner<'_> {
         let read = given.iter().enumerate().filter(|(_, own)| reads_any(&expression, own));
         let relations = read.fold(0, |bits, (number, _)| bits | 1 << number);
         let sides =
-            |side: &Expr| given.iter().enumerate().fold(0_u64, |bits, (at, own)| bits | u64::from(reads_any(side, own)) << at);
+            |side: &Expr| given.iter().enumerate().fold(0_u128, |bits, (at, own)| bits | Set::from(reads_any(side, own)) << at);
         let hashable = conjuncts::equality(&expression).is_some_and(|(left, right, _)| {
             let (left, right) = (sides(left), sides(right));
             left != 0 && right != 0 && left & right == 0
@@ -114,15 +117,15 @@ impl Joins<'_> {
     }
 
     /// The conditions that become testable when two sets are joined, as bits.
-    fn between(&self, left: u64, right: u64) -> u64 {
-        let within = |term: &Term, set: u64| term.relations & !set == 0;
+    fn between(&self, left: Set, right: Set) -> Set {
+        let within = |term: &Term, set: Set| term.relations & !set == 0;
         let testable =
             |term: &Term| term.relations != 0 && within(term, left | right) && !within(term, left) && !within(term, right);
         self.terms.iter().enumerate().filter(|(_, term)| testable(term)).fold(0, |bits, (at, _)| bits | 1 << at)
     }
 
-    fn expect(&mut self, left: &Expected, right: &Expected, terms: u64) -> Expected {
-        let of = |terms: u64| (0..64).filter(move |at| terms >> at & 1 == 1);
+    fn expect(&mut self, left: &Expected, right: &Expected, terms: Set) -> Expected {
+        let of = ones;
         let selectivity: f64 = of(terms).map(|at| self.terms[at].selectivity).product();
         let rows = (left.rows * right.rows * selectivity).max(1.0);
         let inputs = left.cost + right.cost;
@@ -143,21 +146,21 @@ impl Joins<'_> {
     }
 
     /// What it costs to find a relation's rows for one outer row by index.
-    fn lookup(&mut self, relation: usize, terms: u64) -> Option<f64> {
+    fn lookup(&mut self, relation: usize, terms: Set) -> Option<f64> {
         if terms == 0 {
             return None;
         }
         let (planner, sides, own) = (self.planner, &self.sides, &self.terms);
         *self.lookups.entry((relation, terms)).or_insert_with(|| {
-            let conditions: Vec<Expr> = (0..64).filter(|at| terms >> at & 1 == 1).map(|at| own[at].expression.clone()).collect();
+            let conditions: Vec<Expr> = ones(terms).map(|at| own[at].expression.clone()).collect();
             planner.lookup_cost(&sides[relation], &conditions)
         })
     }
 
-    fn all_orders(&mut self) -> HashMap<u64, Expected> {
+    fn all_orders(&mut self) -> HashMap<Set, Expected> {
         let count = self.sides.len();
-        let mut best: HashMap<u64, Expected> = (0..count).map(|number| (1 << number, self.relation(number))).collect();
-        for set in 1..1_u64 << count {
+        let mut best: HashMap<Set, Expected> = (0..count).map(|number| (1 << number, self.relation(number))).collect();
+        for set in 1..1_u128 << count {
             if set.count_ones() < 2 {
                 continue;
             }
@@ -188,45 +191,59 @@ impl Joins<'_> {
         best
     }
 
-    /// Joins the pair with the fewest rows first.
-    fn greedy(&mut self) -> HashMap<u64, Expected> {
-        let mut known: HashMap<u64, Expected> = HashMap::new();
+    /// Joins the pair with the fewest rows first, connected pairs before others.
+    fn greedy(&mut self) -> HashMap<Set, Expected> {
+        let mut known: HashMap<Set, Expected> = HashMap::new();
         let mut pending: Vec<Expected> = (0..self.sides.len()).map(|number| self.relation(number)).collect();
         known.extend(pending.iter().map(|relation| (relation.relations, *relation)));
-        while pending.len() > 1 {
-            let mut cheapest: Option<(usize, usize, bool, Expected)> = None;
-            for left in 0..pending.len() {
-                for right in left + 1..pending.len() {
-                    let (a, b) = (pending[left], pending[right]);
-                    let terms = self.between(a.relations, b.relations);
-                    let joined = self.expect(&a, &b, terms);
-                    let better = cheapest.as_ref().is_none_or(|(_, _, connected, best)| {
-                        ((terms != 0) && !connected) || ((terms != 0) == *connected && joined.rows < best.rows)
-                    });
-                    if better {
-                        cheapest = Some((left, right, terms != 0, joined));
-                    }
-                }
+        let mut pairs: Vec<(bool, Expected)> = Vec::new();
+        for left in 0..pending.len() {
+            for right in left + 1..pending.len() {
+                pairs.push(self.candidate(&pending[left], &pending[right]));
             }
-            let Some((left, right, _, joined)) = cheapest else { break };
-            pending.remove(right);
-            pending[left] = joined;
+        }
+        while pending.len() > 1 {
+            let best = pairs.iter().min_by(|a, b| b.0.cmp(&a.0).then(a.1.rows.total_cmp(&b.1.rows))).map(|(_, joined)| *joined);
+            let Some(joined) = best else { break };
+            let apart = |set: Set| set & joined.relations == 0;
+            pending.retain(|relation| apart(relation.relations));
+            pairs.retain(|(_, pair)| apart(pair.relations));
+            for other in &pending {
+                pairs.push(self.candidate(&joined, other));
+            }
+            pending.push(joined);
             known.insert(joined.relations, joined);
         }
         known
     }
 
+    fn candidate(&mut self, left: &Expected, right: &Expected) -> (bool, Expected) {
+        let terms = self.between(left.relations, right.relations);
+        (terms != 0, self.expect(left, right, terms))
+    }
+
     /// The plan of a set as found.
-    fn build(&self, set: u64, expected: &HashMap<u64, Expected>) -> PhysicalPlan {
-        let side = |part: u64| match expected[&part].split {
+    fn build(&self, set: Set, expected: &HashMap<Set, Expected>) -> PhysicalPlan {
+        let side = |part: Set| match expected[&part].split {
             None => self.sides[part.trailing_zeros() as usize].clone(),
             Some(_) => Side { plan: self.build(part, expected), scan: None },
         };
         let Some((left, right)) = expected[&set].split else { return side(set).plan };
         let terms = self.between(left, right);
-        let conditions = (0..64).filter(|at| terms >> at & 1 == 1).map(|at| self.terms[at].expression.clone()).collect();
+        let conditions = ones(terms).map(|at| self.terms[at].expression.clone()).collect();
         self.planner.method(JoinKind::Inner, side(left), side(right), conditions, false)
     }
+}
+
+/// The numbers in a set.
+fn ones(mut set: Set) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        (set != 0).then(|| {
+            let at = set.trailing_zeros() as usize;
+            set &= set - 1;
+            at
+        })
+    })
 }
 
 fn flatten(plan: LogicalPlan, relations: &mut Vec<LogicalPlan>, terms: &mut Vec<Expr>) {
