@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use catalog::{Relation, RelationKind, builtin::{SystemRelation, builtins}, type_names::NamedRelation};
+use catalog::{
+    Relation, RelationKind,
+    builtin::{SystemRelation, builtins},
+    type_names::NamedRelation,
+};
 use expr::{ColumnId, Expr};
 use pg_query::protobuf::{Alias, Node, RangeSubselect, RangeVar, node::Node as Ast};
 use plan::logical::{Computed, Given, Join, JoinKind, LogicalPlan};
@@ -260,7 +264,7 @@ impl Binder<'_> {
             let is_values = matches!(&query.node, Some(Ast::SelectStmt(select)) if !select.values_lists.is_empty());
             let (what, example) =
                 if is_values { ("VALUES in FROM", "(VALUES ...)") } else { ("subquery in FROM", "(SELECT ...)") };
-            let at = ast::position(subquery_location(query));
+            let at = ast::position(subquery_location(query, is_values));
             return Err(Error::new(SqlState::SYNTAX_ERROR, format!("{what} must have an alias"))
                 .hint(format!("For example, FROM {example} [AS] foo."))
                 .at(at));
@@ -403,7 +407,8 @@ pub(crate) fn rename(entry: &mut RangeEntry, alias: &Option<Alias>, what: &str) 
     Ok(())
 }
 
-fn subquery_location(query: &Node) -> i32 {
-    // PostgreSQL points at the parenthesis, which the tree no longer has; the text before the first target is all that is known.
-    ast::location(query)
+/// Where the parenthesis before a subquery stands. The tree does not have it: it is taken to be written as `(SELECT x` or `(VALUES (x`.
+fn subquery_location(query: &Node, is_values: bool) -> i32 {
+    let before = if is_values { "(VALUES (".len() } else { "(SELECT ".len() };
+    (ast::location(query) - before as i32).max(-1)
 }

@@ -169,7 +169,9 @@ fn describe(plan: &LogicalPlan) -> String {
 }
 
 fn describe_modification(plan: &LogicalPlan) -> String {
-    let returning = |columns: &Option<Vec<Computed>>| columns.as_ref().map_or(String::new(), |columns| format!(" returning {}", computed(columns)));
+    let returning = |columns: &Option<Vec<Computed>>| {
+        columns.as_ref().map_or(String::new(), |columns| format!(" returning {}", computed(columns)))
+    };
     let assignments = |items: &[(usize, Expr)]| list(items, |(at, value)| format!("{at}:={}", expr(value)));
     match plan {
         LogicalPlan::Insert(insert) => {
@@ -185,9 +187,17 @@ fn describe_modification(plan: &LogicalPlan) -> String {
             format!("Insert {} ({values}){conflict}{checks}{}", insert.relation.name, returning(&insert.returning))
         }
         LogicalPlan::Update(update) => {
-            format!("Update {} row {} {}{}", update.relation.name, id(update.row_id), assignments(&update.assignments), returning(&update.returning))
+            format!(
+                "Update {} row {} {}{}",
+                update.relation.name,
+                id(update.row_id),
+                assignments(&update.assignments),
+                returning(&update.returning)
+            )
         }
-        LogicalPlan::Delete(delete) => format!("Delete {} row {}{}", delete.relation.name, id(delete.row_id), returning(&delete.returning)),
+        LogicalPlan::Delete(delete) => {
+            format!("Delete {} row {}{}", delete.relation.name, id(delete.row_id), returning(&delete.returning))
+        }
         _ => String::new(),
     }
 }

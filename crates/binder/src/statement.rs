@@ -12,6 +12,10 @@ use crate::{
 
 /// Binds a SELECT, INSERT, UPDATE or DELETE.
 pub(crate) fn bind(node: &Node, environment: &Environment) -> Result<Bound> {
+    crate::deep::roomy(crate::deep::is_deep(node), || bind_statement(node, environment))
+}
+
+fn bind_statement(node: &Node, environment: &Environment) -> Result<Bound> {
     let mut binder = Binder::new(environment);
     binder.levels.push(Level::new());
     let (bound, command) = match ast::content(node)? {

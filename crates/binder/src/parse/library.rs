@@ -46,7 +46,8 @@ pub(super) fn parse(sql: &str) -> Result<protobuf::ParseResult> {
     let parsed = if result.error.is_null() {
         // SAFETY: without an error the library gives a buffer of this length, valid until freed below.
         let bytes = unsafe { std::slice::from_raw_parts(result.tree.data.cast::<u8>(), result.tree.length) };
-        protobuf::ParseResult::decode(bytes).map_err(|error| Error::internal(format!("syntax tree does not decode: {error}")))
+        let decoded = crate::deep::roomy(crate::deep::may_be_deep(sql), || protobuf::ParseResult::decode(bytes));
+        decoded.map_err(|error| Error::internal(format!("syntax tree does not decode: {error}")))
     } else {
         // SAFETY: a non-null error points to a filled structure whose message is a NUL-terminated string, valid until freed below.
         let (message, position) = unsafe {
