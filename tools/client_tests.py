@@ -29,16 +29,18 @@ def run(command, environment, **options):
     return subprocess.run([str(word) for word in command], env=environment, text=True, capture_output=True, **options)
 
 
-def psql(environment, script, *arguments, **options):
-    command = [find_program("psql"), "-X", "-q", *arguments, "-f", script]
-    return run(command, environment, cwd=script.parent, **options)
+def psql(environment, script, *arguments):
+    """Runs a script; errors and results in one text, in the order in which they came."""
+    command = [find_program("psql"), "-X", "-q", *arguments]
+    with script.open() as commands:
+        return subprocess.run(command, env=environment, text=True, stdin=commands, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
 
 
 def check_guide(environment, _arguments):
     """Every SQL statement of the in-memory guide runs."""
-    done = psql(environment, ROOT / "tests" / "guide.sql", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, timeout=60)
+    done = psql(environment, ROOT / "tests" / "guide.sql", "-v", "ON_ERROR_STOP=1", "-o", os.devnull)
     if done.returncode != 0:
-        raise Failed(done.stderr)
+        raise Failed(done.stdout)
 
 
 def check_psql(environment, arguments):
@@ -47,8 +49,7 @@ def check_psql(environment, arguments):
     for script in sorted((ROOT / "tests" / "psql").glob("*.sql")):
         expected = script.with_suffix(".out")
         run([find_program("psql"), "-X", "-q", "-c", "DROP DATABASE IF EXISTS psql_test", "-c", "CREATE DATABASE psql_test"], environment)
-        given = psql(dict(environment, PGDATABASE="psql_test"), script, "-a", timeout=60)
-        answer = given.stdout + given.stderr
+        answer = psql(dict(environment, PGDATABASE="psql_test"), script, "-a").stdout
         if arguments.rewrite:
             expected.write_text(answer)
         elif answer != expected.read_text():

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""pgbench side by side, in one run: our server, PostgreSQL 15 as a RAM disk database, and a server of canned replies as the ceiling.
+
+    bench.py --server target/release/heliosdb-nano [--scale 10] [--seconds 10] [--repeat 3]
+
+PostgreSQL is set up in /dev/shm with fsync off, enough buffers, and trust, on a port of its own, and removed afterwards; as root it runs as
+the user postgres. The three take turns within each workload, so that a neighbour's load hits all of them; the medians are compared. CPU is
+the server's alone. Without PostgreSQL's server or without a C compiler the part is left out, and says so."""
+import argparse
+import contextlib
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+from local_server import LocalServer, find_program
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# name, pgbench's arguments
+WORKLOADS = [
+    ("select, prepared, 50 clients", ["-M", "prepared", "-S", "-c", "50", "-j", "2"]),
+    ("TPC-B, prepared, 20 clients", ["-M", "prepared", "-c", "20", "-j", "2"]),
+    ("select, prepared, 1 client", ["-M", "prepared", "-S", "-c", "1"]),
+    ("TPC-B, simple, 20 clients", ["-M", "simple", "-c", "20", "-j", "2"]),
+]
+
+SETTINGS = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 300
+shared_buffers = 1GB
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 4GB
+checkpoint_timeout = 30min
+jit = off
+max_parallel_workers_per_gather = 0
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(port):
+    for _ in range(300):
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+def cpu_of(pid):
+    """Processor seconds of a process, its children that run and those that have ended."""
+    total = 0
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(stat.parent.name) == pid:
+            total += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == pid:
+            total += sum(map(int, fields[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+class Target:
+    """A server to be measured."""
+
+    def __init__(self, name, port, pid, loads=True):
+        self.name, self.port, self.pid, self.loads = name, port, pid, loads
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+        self.environment = dict(kept, PGHOST="127.0.0.1", PGPORT=str(port), PGUSER="postgres", PGDATABASE="postgres")
+
+    def pgbench(self, arguments):
+        done = subprocess.run([find_program("pgbench"), *arguments], env=self.environment, text=True, capture_output=True)
+        if done.returncode != 0:
+            raise SystemExit(f"pgbench on {self.name}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def measure(self, arguments, seconds):
+        """Transactions a second, and the server's CPU for one in microseconds."""
+        before = cpu_of(self.pid)
+        output = self.pgbench(["-n", "-T", str(seconds), *arguments])
+        spent = cpu_of(self.pid) - before
+        count = int(re.search(r"number of transactions actually processed: (\d+)", output)[1])
+        return float(re.search(r"tps = ([\d.]+)", output)[1]), spent / count * 1e6
+
+
+@contextlib.contextmanager
+def postgresql():
+    """A PostgreSQL 15 in memory, or None."""
+    programs = pathlib.Path("/usr/lib/postgresql/15/bin")
+    if not (programs / "postgres").exists():
+        print("PostgreSQL 15's server is not installed (Debian: postgresql-15); measuring without it")
+        yield None
+        return
+    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    account = pwd.getpwnam(user)
+    as_user = dict(user=account.pw_uid, group=account.pw_gid, extra_groups=[]) if os.geteuid() == 0 else {}
+    home = pathlib.Path(tempfile.mkdtemp(prefix="heliosdb-bench-", dir="/dev/shm"))
+    data, port = home / "data", free_port()
+    server = None
+    try:
+        if as_user:
+            os.chown(home, account.pw_uid, account.pw_gid)
+        subprocess.run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
+                       check=True, stdout=subprocess.DEVNULL, cwd=home, **as_user)
+        with open(data / "postgresql.conf", "a") as configuration:
+            configuration.write(SETTINGS + f"port = {port}\n")
+        server = subprocess.Popen([programs / "postgres", "-D", data], cwd=home, stderr=subprocess.DEVNULL, **as_user)
+        wait_for(port)
+        time.sleep(0.5)
+        yield Target("PostgreSQL 15", port, server.pid)
+    finally:
+        if server:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
+        shutil.rmtree(home)
+
+
+@contextlib.contextmanager
+def ceiling():
+    """The server of canned replies, or None."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if not compiler:
+        print("no C compiler; measuring without the ceiling")
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as work:
+        binary, port = pathlib.Path(work) / "ceiling", free_port()
+        subprocess.run([compiler, "-O2", "-pthread", "-o", binary, ROOT / "bench" / "ceiling.c"], check=True)
+        server = subprocess.Popen([binary, str(port), str(min(os.cpu_count() or 1, 8))])
+        try:
+            wait_for(port)
+            yield Target("ceiling", port, server.pid, loads=False)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--scale", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    with LocalServer(arguments.server) as ours, postgresql() as peer, ceiling() as canned:
+        targets = [Target("HeliosDB Nano", ours.port, ours.process.pid)] + [target for target in (peer, canned) if target]
+        for target in targets:
+            if target.loads:
+                started = time.monotonic()
+                target.pgbench(["-i", "-q", "-s", str(arguments.scale)])
+                print(f"{target.name}: loaded scale {arguments.scale} in {time.monotonic() - started:.1f} s", flush=True)
+        for name, workload in WORKLOADS:
+            measured = {target.name: [] for target in targets}
+            for _ in range(arguments.repeat):
+                for target in targets:
+                    measured[target.name].append(target.measure(workload, arguments.seconds))
+            print(f"\n{name}")
+            mine = statistics.median(rate for rate, _ in measured[targets[0].name])
+            for target in targets:
+                rate = statistics.median(rate for rate, _ in measured[target.name])
+                cpu = statistics.median(cpu for _, cpu in measured[target.name])
+                ratio = "" if target is targets[0] else f"   ours is {mine / rate:.2f} of it"
+                print(f"  {target.name:<14}{rate:>10,.0f} a second{cpu:>8.1f} us of server CPU each{ratio}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
