@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use engine::session::{Outcome, extended::PortalStep};
+use engine::session::{Outcome, PreparedStatement, extended::PortalStep};
 use parking_lot::Mutex;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
@@ -213,12 +213,7 @@ fn run_prepared<T>(
     let (settings, resolver) = session.formats()?;
     let values = to_sql::parameters(parameters, &prepared.parameters, &settings, &*resolver)?;
     let types: Vec<SqlType> = prepared.columns.iter().flat_map(|columns| columns.iter()).map(|column| column.ty).collect();
-    let columns = prepared
-        .columns
-        .iter()
-        .flat_map(|columns| columns.iter())
-        .map(|column| Column::new(column.name.clone(), column.ty, resolver.type_name(column.ty)))
-        .collect();
+    let columns = columns_of(session, &prepared)?;
     let mut gathered = new(Arc::new(Columns { columns, settings, resolver }), &types)?;
     session.close_portal(UNNAMED);
     session.bind(UNNAMED, statement, values, Vec::new())?;
@@ -236,6 +231,13 @@ fn run_prepared<T>(
             PortalStep::CopyIn(_) | PortalStep::CopyOut(_) => return Err(no_copy(session)),
         }
     }
+}
+
+/// The columns that a prepared statement returns, their types named.
+pub(crate) fn columns_of(session: &mut engine::Session, prepared: &PreparedStatement) -> Result<Vec<Column>> {
+    let (_, resolver) = session.formats()?;
+    let columns = prepared.columns.iter().flat_map(|columns| columns.iter());
+    Ok(columns.map(|column| Column::new(column.name.clone(), column.ty, resolver.type_name(column.ty))).collect())
 }
 
 /// The count at a command tag's end.

@@ -5,12 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow_array::RecordBatch;
 use types::Result;
 
-use crate::{Row, Session, ToSql, record_batch::BatchBuilder, session::Rows};
+use crate::{
+    Column, Row, Session, ToSql,
+    record_batch::BatchBuilder,
+    session::{Rows, columns_of},
+};
 
 /// A statement prepared in a session, which forgets it when this is dropped. Its plan is renewed by itself after a change of schema.
 pub struct Statement {
     session: Session,
     name: String,
+    columns: Vec<Column>,
 }
 
 impl Statement {
@@ -18,12 +23,17 @@ impl Statement {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         // A name that SQL's PREPARE is unlikely to choose; taken, it would be an error and never a mix-up.
         let name = format!("heliosdb_nano.{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        session.with(|inner| {
-            let prepared = inner.prepare(&name, sql, &[]);
+        let columns = session.with(|inner| {
+            let prepared = inner.prepare(&name, sql, &[]).and_then(|prepared| columns_of(inner, &prepared));
             let ended = pollster::block_on(inner.sync());
-            prepared.and_then(|_| ended)
+            prepared.and_then(|columns| ended.map(|()| columns))
         })?;
-        Ok(Statement { session, name })
+        Ok(Statement { session, name, columns })
+    }
+
+    /// The columns it returns; none for a statement without rows.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
     }
 
     /// Runs it and returns how many rows it changed or returned.
