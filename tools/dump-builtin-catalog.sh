@@ -37,6 +37,8 @@ dump pg_settings "select name, setting, unit, category, short_desc is null, cont
 dump pg_keywords "select word, catcode, barelabel, catdesc, baredesc from pg_get_keywords() order by word"
 dump pg_ts_config "select oid, cfgname, cfgparser from pg_ts_config order by oid"
 dump pg_ts_dict "select oid, dictname, dicttemplate, dictinitoption from pg_ts_dict order by oid"
+dump pg_ts_parser "select oid, prsname, prsstart::oid, prstoken::oid, prsend::oid, prsheadline::oid, prslextype::oid from pg_ts_parser order by oid"
+dump pg_ts_template "select oid, tmplname, tmplinit::oid, tmpllexize::oid from pg_ts_template order by oid"
 dump pg_conversion "select oid, conname, pg_encoding_to_char(conforencoding), conforencoding, contoencoding, conproc::oid, condefault from pg_conversion order by oid"
 # Domains of information_schema and the row types of system relations beyond pg_type above, with their arrays.
 dump system_types "select t.oid, n.nspname, typname, typtype, typcategory, typbasetype, typtypmod, typnotnull, typarray, typrelid, typelem, typcollation

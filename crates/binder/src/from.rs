@@ -9,8 +9,8 @@ use catalog::{
 };
 use expr::{ColumnId, Expr};
 use pg_query::protobuf::{Alias, Node, RangeSubselect, RangeVar, node::Node as Ast};
-use plan::logical::{Computed, Given, Join, JoinKind, LogicalPlan};
-use types::{Datum, Error, Oid, Result, SqlState, SqlType};
+use plan::logical::{FunctionScan, FunctionSource, Given, Join, JoinKind, LogicalPlan, SetCall};
+use types::{Datum, Error, Result, SqlState, SqlType};
 
 use crate::{
     ast,
@@ -135,10 +135,7 @@ impl Binder<'_> {
                     let query = query.clone();
                     self.add_view(&relation, &query, &range.alias)
                 }
-                RelationKind::Sequence(sequence) => {
-                    let start = sequence.start;
-                    self.add_sequence(&relation, start, &range.alias)
-                }
+                RelationKind::Sequence(_) => self.add_sequence(&relation, &range.alias),
                 _ => self.add_table(&relation, &range.alias),
             },
         }
@@ -224,35 +221,24 @@ impl Binder<'_> {
         Ok(self.add_entry(entry))
     }
 
-    /// A sequence read as a table: one row of its state.
-    fn add_sequence(&mut self, relation: &Arc<Relation>, start: i64, alias: &Option<Alias>) -> Result<usize> {
+    /// A sequence read as a table: one row that tells where it stands.
+    fn add_sequence(&mut self, relation: &Arc<Relation>, alias: &Option<Alias>) -> Result<usize> {
         let function = builtins()
-            .functions_named("pg_sequence_last_value")
+            .functions_named("pg_sequence_row")
             .next()
-            .ok_or_else(|| Error::internal("pg_sequence_last_value is built in"))?;
-        let last = Expr::Call {
-            function,
-            arguments: vec![Expr::constant(Datum::Oid(relation.oid), SqlType::REGCLASS)],
-            ty: SqlType::INT8,
-            collation: Oid::INVALID,
-            operator: None,
-            position: None,
-        };
-        let begin = Expr::constant(Datum::Int8(start), SqlType::INT8);
-        let columns = [
-            ("last_value", Expr::Coalesce { arguments: vec![last.clone(), begin], ty: SqlType::INT8 }),
-            ("log_cnt", Expr::constant(Datum::Int8(0), SqlType::INT8)),
-            ("is_called", Expr::IsNull { operand: Box::new(last), negated: true }),
-        ];
-        let mut computed = Vec::with_capacity(columns.len());
-        let mut offered = Vec::with_capacity(columns.len());
-        for (name, expression) in columns {
-            let given = self.new_given(expression.ty());
-            computed.push(Computed { id: given.id, expression });
-            offered.push(EntryColumn { name: Arc::from(name), expr: Expr::Column { id: given.id, ty: given.ty }, origin: None });
+            .ok_or_else(|| Error::internal("pg_sequence_row is among the product's own functions"))?;
+        let mut columns = Vec::new();
+        let mut given = Vec::new();
+        for (name, ty) in [("last_value", SqlType::INT8), ("log_cnt", SqlType::INT8), ("is_called", SqlType::BOOL)] {
+            let column = self.new_given(ty);
+            columns.push(EntryColumn { name: Arc::from(name), expr: Expr::Column { id: column.id, ty }, origin: None });
+            given.push(column);
         }
-        let plan = LogicalPlan::Project { input: Box::new(select::unit()), columns: computed };
-        let mut entry = RangeEntry::new(EntrySource::Plan(Some(Box::new(plan))), relation.name.clone(), offered);
+        let arguments = vec![Expr::constant(Datum::Oid(relation.oid), SqlType::OID)];
+        let call = SetCall { function, arguments, ty: SqlType::RECORD };
+        let calls = vec![(FunctionSource::Set(call), given)];
+        let plan = LogicalPlan::FunctionScan(FunctionScan { calls, alias: relation.name.clone(), ordinality: None });
+        let mut entry = RangeEntry::new(EntrySource::Plan(Some(Box::new(plan))), relation.name.clone(), columns);
         entry.relation = Some((relation.schema, relation.oid));
         rename(&mut entry, alias, "table")?;
         Ok(self.add_entry(entry))

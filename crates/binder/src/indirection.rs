@@ -38,6 +38,11 @@ impl Binder<'_> {
             return Ok(value);
         }
         let location = value.location;
+        if let ([index], Oid::NAME) = (indices, self.names.base_type(value.ty()).oid)
+            && !index.is_slice
+        {
+            return self.character_of_name(value, index);
+        }
         let (subscripts, ty) = self.bind_subscripts(value.ty(), indices, value.position())?;
         let base = self.names.base_type(value.ty());
         let mut operand = value.expr;
@@ -51,6 +56,31 @@ impl Binder<'_> {
             };
         }
         Ok(Typed::new(Expr::Subscript { operand: Box::new(operand), subscripts, ty }, location))
+    }
+
+    /// `name[i]`: the character at a place counted from zero, empty past the end.
+    fn character_of_name(&mut self, value: Typed, index: &AIndices) -> Result<Typed> {
+        let location = value.location;
+        let place = self.bind_array_subscript(&index.uidx)?.ok_or_else(|| Error::internal("an index has a value"))?;
+        let call = |name: &str, arguments: Vec<Expr>, ty: SqlType| -> Result<Expr> {
+            let types: Vec<Oid> = arguments.iter().map(|argument| argument.ty().oid).collect();
+            let function = catalog::builtin::builtins()
+                .functions_named(name)
+                .find(|function| function.argument_types == types)
+                .ok_or_else(|| Error::internal(format!("{name} is built in")))?;
+            Ok(Expr::Call { function, arguments, ty, collation: Oid::INVALID, operator: None, position: None })
+        };
+        let relabel = |operand: Expr, ty: SqlType| Expr::Cast {
+            operand: Box::new(operand),
+            method: expr::expression::CastMethod::Relabel,
+            ty,
+            explicit: false,
+            position: None,
+        };
+        let one = || Expr::constant(Datum::Int4(1), SqlType::INT4);
+        let start = call("int4pl", vec![place, one()], SqlType::INT4)?;
+        let character = call("substr", vec![relabel(value.expr, SqlType::TEXT), start, one()], SqlType::TEXT)?;
+        Ok(Typed::new(relabel(character, SqlType::CHAR), location))
     }
 
     /// Subscripts of a container type and the type that they select.

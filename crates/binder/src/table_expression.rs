@@ -46,13 +46,12 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(position));
             }
         }
-        let relation = match self.find_relation(range) {
-            Ok(NamedRelation::User(relation)) => relation,
-            Ok(NamedRelation::System(relation)) => {
+        let relation = match self.find_relation(range)? {
+            NamedRelation::User(relation) => relation,
+            NamedRelation::System(relation) => {
                 let message = format!("permission denied: \"{}\" is a system catalog", relation.name);
                 return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
             }
-            Err(error) => return Err(self.sequence_target(range).unwrap_or(error)),
         };
         match &relation.kind {
             RelationKind::Table { .. } => {
@@ -65,16 +64,6 @@ impl Binder<'_> {
                 let message = format!("cannot change {} \"{}\"", relation.kind_name(), relation.name);
                 Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message))
             }
-        }
-    }
-
-    fn sequence_target(&self, range: &RangeVar) -> Option<Error> {
-        let schema = (!range.schemaname.is_empty()).then_some(range.schemaname.as_str());
-        match self.names.relation_by_name(schema, &range.relname)? {
-            NamedRelation::User(relation) if matches!(relation.kind, RelationKind::Sequence(_)) => {
-                Some(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot change sequence \"{}\"", relation.name)))
-            }
-            _ => None,
         }
     }
 

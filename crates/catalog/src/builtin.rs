@@ -204,6 +204,8 @@ pub fn fact_file(name: &str) -> &'static str {
         "pg_settings",
         "pg_ts_config",
         "pg_ts_dict",
+        "pg_ts_parser",
+        "pg_ts_template",
         "pg_type"
     )
 }

@@ -62,9 +62,11 @@ impl Catalog {
             (Oid::PUBLIC_NAMESPACE, "public"),
             (Oid::INFORMATION_SCHEMA_NAMESPACE, "information_schema"),
         ] {
-            // Tools such as pg_dump take any other comment for a change by the user.
-            let comment = (oid == Oid::PUBLIC_NAMESPACE).then(|| "standard public schema".into());
-            catalog.put_schema(Schema { oid, name: name.into(), owner: Oid::BOOTSTRAP_ROLE, comment });
+            // Tools such as pg_dump take any other comment or owner of `public` for a change by the user.
+            let is_public = oid == Oid::PUBLIC_NAMESPACE;
+            let comment = is_public.then(|| "standard public schema".into());
+            let owner = if is_public { Oid::DATABASE_OWNER_ROLE } else { Oid::BOOTSTRAP_ROLE };
+            catalog.put_schema(Schema { oid, name: name.into(), owner, comment });
         }
         catalog
     }

@@ -58,7 +58,11 @@ impl Hooks {
         let roles = self.cluster.upgrade().map(|cluster| cluster.roles()).unwrap_or_default();
         names.cluster = Arc::new(ClusterNames {
             current_database: self.database.name.to_string(),
-            roles: roles.into_iter().map(|role| (role.oid, role.name)).collect(),
+            roles: roles
+                .into_iter()
+                .map(|role| (role.oid, role.name))
+                .chain(PREDEFINED_ROLES.iter().map(|(oid, name, _)| (*oid, Arc::from(*name))))
+                .collect(),
         });
         names
     }
@@ -98,7 +102,11 @@ impl Hooks {
                     comment: database.comment.clone(),
                 })
                 .collect(),
-            roles: roles.into_iter().map(|role| RoleFacts::administrator(role.oid, role.name)).collect(),
+            roles: roles
+                .into_iter()
+                .map(|role| RoleFacts::administrator(role.oid, role.name))
+                .chain(RoleFacts::predefined())
+                .collect(),
             current_database: self.database.name.clone(),
             current_user: self.shared.role.name.clone(),
             state: self,

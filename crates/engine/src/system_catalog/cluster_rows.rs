@@ -15,7 +15,14 @@ const HIDDEN_PASSWORD: &str = "********";
 
 pub(super) fn pg_namespace(context: &SystemContext, sink: &mut Sink) {
     for schema in context.names.catalog.schemas() {
-        sink.push(vec![oid(schema.oid), name(&schema.name), oid(schema.owner), NULL]);
+        // Everybody may use `public`; its owner may also create in it.
+        let privileges = match context.names.role_name(schema.owner) {
+            Some(owner) if schema.oid == Oid::PUBLIC_NAMESPACE => {
+                array(SqlType::ACLITEM, vec![text(format!("{owner}=UC/{owner}")), text(format!("=U/{owner}"))])
+            }
+            _ => NULL,
+        };
+        sink.push(vec![oid(schema.oid), name(&schema.name), oid(schema.owner), privileges]);
     }
 }
 

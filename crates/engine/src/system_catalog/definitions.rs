@@ -89,7 +89,8 @@ fn bound_text(
     let node = binder::parse::parse_expression(sql).ok()?;
     let bound = match (subject, target) {
         (Subject::Value(ty), _) => binder::bind_domain_check(&node, ty, &environment),
-        (_, Some(target)) => binder::bind_assignment(&node, ExpressionKind::ColumnDefault, target, &named, &environment),
+        // Generated columns may mention others, so that the kind cannot be that of a plain default.
+        (_, Some(target)) => binder::bind_assignment(&node, ExpressionKind::GeneratedColumn, target, &named, &environment),
         _ => binder::bind_expression(&node, ExpressionKind::Other, &named, &environment),
     };
     let columns: Vec<(Arc<str>, ColumnId)> = columns.iter().map(|(name, given)| (name.clone(), given.id)).collect();

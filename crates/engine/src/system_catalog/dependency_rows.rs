@@ -58,7 +58,7 @@ pub(super) fn pg_shdepend(context: &SystemContext, sink: &mut Sink) {
     let relations = catalog.relations().filter(|relation| relation.relkind() != 'i');
     let relations = relations.map(|relation| (class::CLASS, relation.oid, relation.owner));
     for (of, object, owner) in schemas.chain(relations) {
-        if owner != Oid::BOOTSTRAP_ROLE {
+        if !matches!(owner, Oid::BOOTSTRAP_ROLE | Oid::DATABASE_OWNER_ROLE) {
             let number = Datum::Int4(0);
             sink.push(vec![oid(database), oid(of), oid(object), number, oid(class::AUTHID), oid(owner), letter('o')]);
         }

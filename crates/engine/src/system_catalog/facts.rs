@@ -126,6 +126,11 @@ const LAYOUTS: &[Layout] = &[
         columns: &["oid", "conname", "", "conforencoding", "contoencoding", "conproc", "condefault"],
     },
     Layout { relation: "pg_ts_config", columns: &["oid", "cfgname", "cfgparser"] },
+    Layout {
+        relation: "pg_ts_parser",
+        columns: &["oid", "prsname", "prsstart", "prstoken", "prsend", "prsheadline", "prslextype"],
+    },
+    Layout { relation: "pg_ts_template", columns: &["oid", "tmplname", "tmplinit", "tmpllexize"] },
     Layout { relation: "pg_ts_dict", columns: &["oid", "dictname", "dicttemplate", "dictinitoption"] },
     Layout {
         relation: "pg_type",

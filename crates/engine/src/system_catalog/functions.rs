@@ -205,6 +205,7 @@ fn name_function(source: &str, given: Arguments, context: &SystemContext) -> Opt
             Datum::Bool(is_table && given.int(1) > 0)
         }
         "pg_get_replica_identity_index" => replica_identity(context, given.oid(0)),
+        "acldefault_sql" => default_privileges(context, given.text(0), given.oid(1)),
         "pg_describe_object" => optional_text(described(context, given.oid(0), given.oid(1), given.int(2))),
         "pg_collation_actual_version" | "pg_tablespace_location" => text(""),
         _ => return None,
@@ -242,6 +243,29 @@ fn shared_comment(context: &SystemContext, object: Oid, of: &str) -> Datum {
         None
     };
     optional_text(comment)
+}
+
+/// The privileges that an object of a kind has when none were granted: its owner's, and for some kinds everybody's.
+fn default_privileges(context: &SystemContext, kind: &str, owner: Oid) -> Datum {
+    let (everybody, owners) = match kind {
+        "c" => ("", ""),
+        "r" => ("", "arwdDxt"),
+        "s" => ("", "rwU"),
+        "d" => ("Tc", "CTc"),
+        "f" => ("X", "X"),
+        "l" | "T" => ("U", "U"),
+        "L" => ("", "rw"),
+        "n" => ("", "UC"),
+        "p" => ("", "sA"),
+        "t" => ("", "C"),
+        "F" | "S" => ("", "U"),
+        _ => return NULL,
+    };
+    let owner = context.names.role_name(owner).map_or_else(|| owner.to_string(), |name| quote_qualified(None, &name));
+    let items = [(String::new(), everybody), (owner.clone(), owners)];
+    let items = items.into_iter().filter(|(_, letters)| !letters.is_empty());
+    let items = items.map(|(grantee, letters)| text(format!("{grantee}={letters}/{owner}")));
+    super::row::array(SqlType::ACLITEM, items.collect())
 }
 
 fn replica_identity(context: &SystemContext, table: Oid) -> Datum {
@@ -508,6 +532,14 @@ fn column_size(value: &Datum) -> Datum {
         other => LENGTH_WORD + other.heap_size(),
     };
     Datum::Int4(i32::try_from(size).unwrap_or(i32::MAX))
+}
+
+/// last_value, log_cnt and is_called of a sequence: what reading it as a table gives.
+fn sequence_row(context: &SystemContext, sequence: Oid) -> Result<Vec<Datum>> {
+    let definition = sequence_of(context, sequence)?;
+    let state = context.state.sequence(sequence);
+    let last_value = state.map_or(definition.start, |state| state.last_value);
+    Ok(vec![Datum::Int8(last_value), Datum::Int8(0), Datum::Bool(state.is_some_and(|state| state.is_called))])
 }
 
 fn sequence_last_value(context: &SystemContext, sequence: Oid) -> Result<Datum> {

@@ -56,6 +56,37 @@ impl RoleFacts {
     }
 }
 
+/// PostgreSQL's predefined roles, which nobody can log in as: number, name, and the roles that it is a member of.
+pub const PREDEFINED_ROLES: [(Oid, &str, &[Oid]); 12] = [
+    (Oid(3373), "pg_monitor", &[Oid(3374), Oid(3375), Oid(3377)]),
+    (Oid(3374), "pg_read_all_settings", &[]),
+    (Oid(3375), "pg_read_all_stats", &[]),
+    (Oid(3377), "pg_stat_scan_tables", &[]),
+    (Oid(4200), "pg_signal_backend", &[]),
+    (Oid(4544), "pg_checkpoint", &[]),
+    (Oid(4569), "pg_read_server_files", &[]),
+    (Oid(4570), "pg_write_server_files", &[]),
+    (Oid(4571), "pg_execute_server_program", &[]),
+    (Oid::DATABASE_OWNER_ROLE, "pg_database_owner", &[]),
+    (Oid(6181), "pg_read_all_data", &[]),
+    (Oid(6182), "pg_write_all_data", &[]),
+];
+
+impl RoleFacts {
+    pub fn predefined() -> impl Iterator<Item = RoleFacts> {
+        PREDEFINED_ROLES.iter().map(|(oid, name, groups)| RoleFacts {
+            superuser: false,
+            create_role: false,
+            create_database: false,
+            can_login: false,
+            replication: false,
+            bypass_row_security: false,
+            member_of: groups.iter().map(|group| (*group, false)).collect(),
+            ..RoleFacts::administrator(*oid, Arc::from(*name))
+        })
+    }
+}
+
 /// A session (pg_stat_activity).
 #[derive(Clone, Debug, Default)]
 pub struct SessionActivity {

@@ -17,6 +17,7 @@ pub fn call_set(source: &str, arguments: &[Datum], context: &SystemContext) -> O
     Some(Ok(match source {
         "pg_get_keywords" => keyword_rows(),
         "pg_options_to_table" => options(given),
+        "pg_sequence_row" => return Some(super::sequence_row(context, given.oid(0)).map(|row| vec![row])),
         "_pg_expandarray" => expand_array(given),
         "pg_lock_status" => collect(|sink| cluster_rows::pg_locks(context, sink)),
         "show_all_settings" => collect(|sink| cluster_rows::pg_settings(context, sink)),
