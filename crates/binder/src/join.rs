@@ -36,7 +36,7 @@ impl Binder<'_> {
         self.level_mut().namespace.truncate(before);
         let right = right?;
         self.check_namespace_conflicts(&left.namespace, &right.namespace)?;
-        self.mark_nullable(kind, &left, &right);
+        self.mark_nullable(kind, &left, &right)?;
         let names = self.using_names(join, &left, &right)?;
         let (merged, mut conditions) = self.merge_columns(&names, kind, &left, &right)?;
         if let Some(on) = ast::present(&join.quals) {
@@ -50,20 +50,28 @@ impl Binder<'_> {
         self.finish_join(join, kind, left, right, merged, condition)
     }
 
-    fn mark_nullable(&mut self, kind: JoinKind, left: &FromItem, right: &FromItem) {
-        let mut mark = |item: &FromItem| {
+    fn mark_nullable(&mut self, kind: JoinKind, left: &FromItem, right: &FromItem) -> Result<()> {
+        let mut mark = |item: &FromItem| -> Result<()> {
             let mut entries = Vec::new();
             collect_entries(&item.tree, &mut entries);
             for entry in entries {
-                self.level_mut().entries[entry].nullable = true;
+                let entry = &mut self.level_mut().entries[entry];
+                entry.nullable = true;
+                if entry.recursive_reference >= 0 {
+                    let message =
+                        format!("recursive reference to query \"{}\" must not appear within an outer join", entry.source_name);
+                    return Err(Error::new(SqlState::INVALID_RECURSION, message).at(ast::position(entry.recursive_reference)));
+                }
             }
+            Ok(())
         };
         if matches!(kind, JoinKind::Left | JoinKind::Full) {
-            mark(right);
+            mark(right)?;
         }
         if matches!(kind, JoinKind::Right | JoinKind::Full) {
-            mark(left);
+            mark(left)?;
         }
+        Ok(())
     }
 
     /// The columns that USING lists or NATURAL finds.
@@ -193,7 +201,7 @@ impl Binder<'_> {
             let sides = left.namespace.iter().chain(&right.namespace);
             namespace.extend(sides.map(|item| NamespaceItem { columns_visible: false, ..*item }));
         }
-        if let Some(alias) = &join.join_using_alias {
+        if let (Some(alias), None) = (&join.join_using_alias, &join.alias) {
             let merged_columns = merged.into_iter().map(|(column, ..)| column).collect();
             let mut entry = RangeEntry::new(EntrySource::Join, Arc::from(alias.aliasname.as_str()), merged_columns);
             entry.has_alias = true;

@@ -8,7 +8,13 @@ use pg_query::protobuf::{LockClauseStrength, LockWaitPolicy as AstPolicy, Lockin
 use plan::logical::{Computed, JoinKind, LockStrength, LockWaitPolicy, LogicalPlan, RowLock};
 use types::{Error, Result, SqlState, SqlType};
 
-use crate::{ast, distinct::Distinct, group_by::Grouping, range_table::EntrySource, state::Binder};
+use crate::{
+    ast,
+    distinct::Distinct,
+    group_by::Grouping,
+    range_table::{EntrySource, NamespaceItem},
+    state::Binder,
+};
 
 /// The row locks of a SELECT.
 #[derive(Debug, Default)]
@@ -98,8 +104,9 @@ impl Binder<'_> {
                 let message = format!("{name} must specify unqualified relation names");
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message).at(position));
             }
-            let named = |entry: &crate::range_table::RangeEntry| *entry.alias == *range.relname;
-            let Some(entry) = self.level().entries.iter().position(named) else {
+            let level = self.level();
+            let named = |item: &&NamespaceItem| item.relation_visible && *level.entries[item.entry].alias == *range.relname;
+            let Some(entry) = level.namespace.iter().find(named).map(|item| item.entry) else {
                 let message = format!("relation \"{}\" in {name} clause not found in FROM clause", range.relname);
                 return Err(Error::new(SqlState::UNDEFINED_TABLE, message).at(position));
             };

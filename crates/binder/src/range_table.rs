@@ -59,6 +59,10 @@ pub(crate) struct RangeEntry {
     pub(crate) nullable: bool,
     /// The table that the statement writes.
     pub(crate) is_target: bool,
+    /// Where a reference to a recursive query is written; -1 for everything else.
+    pub(crate) recursive_reference: i32,
+    /// What the item is called without its alias.
+    pub(crate) source_name: Arc<str>,
 }
 
 /// An entry's visibility in the clause being bound.
@@ -81,6 +85,7 @@ impl RangeEntry {
     pub(crate) fn new(source: EntrySource, alias: Arc<str>, columns: Vec<EntryColumn>) -> RangeEntry {
         RangeEntry {
             source,
+            source_name: alias.clone(),
             alias,
             relation: None,
             has_alias: false,
@@ -92,6 +97,7 @@ impl RangeEntry {
             scalar: false,
             nullable: false,
             is_target: false,
+            recursive_reference: -1,
         }
     }
 
@@ -353,7 +359,9 @@ impl Binder<'_> {
         for level in self.levels.iter().rev() {
             let matches =
                 |entry: &RangeEntry| *entry.alias == *name || (wanted.is_some() && entry.relation.map(|(_, oid)| oid) == wanted);
-            if let Some(at) = level.entries.iter().position(matches) {
+            let visible = |at: usize| level.namespace.iter().any(|item| item.entry == at && item.relation_visible);
+            let all = || level.entries.iter().enumerate().filter(|(_, entry)| matches(entry)).map(|(at, _)| at);
+            if let Some(at) = all().find(|at| visible(*at)).or_else(|| all().next()) {
                 hidden = Some((level, at));
                 break;
             }

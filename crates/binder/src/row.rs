@@ -53,7 +53,7 @@ impl Binder<'_> {
                 }
                 _ => {
                     let element = self.bind_expr(node)?;
-                    multidimensional |= type_facts::element(&self.names, element.ty().oid).is_some();
+                    multidimensional |= self.is_sub_array(element.ty());
                     element
                 }
             };
@@ -75,6 +75,12 @@ impl Binder<'_> {
         let expr =
             Expr::Array { elements: converted, ty: array_type, element_type: element_type.with_typmod(-1), multidimensional };
         Ok(Typed::new(expr, location))
+    }
+
+    /// Whether values of the type make a further dimension of an array around them; int2vector and oidvector do not.
+    pub(crate) fn is_sub_array(&self, ty: SqlType) -> bool {
+        !matches!(ty.oid, Oid::INT2VECTOR | Oid::OIDVECTOR)
+            && type_facts::element(&self.names, type_facts::base(&self.names, ty.oid)).is_some()
     }
 
     /// Array type, element type and what each element must be, from the elements.

@@ -75,6 +75,7 @@ impl Binder<'_> {
         let aggregated =
             grouping.present || having.is_some() || !self.level().aggregates.is_empty() || !self.level().groupings.is_empty();
         if aggregated {
+            self.refuse_recursive_aggregation()?;
             plan = self.expand_grouped_sets(plan, &grouping.expressions);
             let mut grouped = self.start_grouping(grouping);
             let mut having = having;
@@ -97,6 +98,18 @@ impl Binder<'_> {
         let sets = std::mem::take(&mut self.level_mut().sets);
         plan = self.expand_sets(plan, sets);
         Ok(self.finish_select(plan, targets, keys, distinct, limits, locks))
+    }
+
+    /// A recursive term may not aggregate the rows of its own query.
+    fn refuse_recursive_aggregation(&self) -> Result<()> {
+        let level = self.level();
+        match level.aggregates.first() {
+            Some(pending) if level.entries.iter().any(|entry| entry.recursive_reference >= 0) => {
+                let message = "aggregate functions are not allowed in a recursive query's recursive term";
+                Err(Error::new(SqlState::INVALID_RECURSION, message).at(ast::position(pending.location)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Window and set calls stand above the aggregation too.

@@ -15,7 +15,7 @@ use plan::{
 use types::{Error, Result, SqlState, SqlType};
 
 use crate::{
-    ast,
+    ExpressionKind, ast,
     from::rename,
     plan_walk,
     range_table::{EntryColumn, EntrySource, RangeEntry},
@@ -43,6 +43,7 @@ enum WithState {
     Recursing {
         cte: CteId,
         columns: Vec<(Arc<str>, SqlType)>,
+        mentioned: bool,
     },
     /// It reads columns of the queries around it, so that every reference gets a plan of its own.
     Correlated {
@@ -128,11 +129,6 @@ impl Binder<'_> {
             let message = format!("recursive reference to query \"{name}\" must not appear within its non-recursive term");
             return Err(Error::new(SqlState::INVALID_RECURSION, message).at(ast::position(location)));
         }
-        let mut mentions = mentions_in_select(recursive, name).into_iter();
-        if let (Some(_), Some(second)) = (mentions.next(), mentions.next()) {
-            let message = format!("recursive reference to query \"{name}\" must not appear more than once");
-            return Err(Error::new(SqlState::INVALID_RECURSION, message).at(ast::position(second)));
-        }
         let cte = self.new_cte(Arc::from(name.as_str()));
         let mut first = self.nested_level(|binder| {
             if let Some(with) = &select.with_clause {
@@ -142,7 +138,7 @@ impl Binder<'_> {
         })?;
         name_columns(expression, &mut first.output)?;
         let columns = first.output.iter().map(|column| (column.name.clone(), column.ty)).collect();
-        self.level_mut().with[at].state = WithState::Recursing { cte, columns };
+        self.level_mut().with[at].state = WithState::Recursing { cte, columns, mentioned: false };
         let mut second = self.nested_level(|binder| {
             binder.level_mut().resolve_unknowns = false;
             if let Some(with) = &select.with_clause {
@@ -234,6 +230,15 @@ impl Binder<'_> {
     /// A reference to a WITH query in FROM.
     pub(crate) fn bind_with_reference(&mut self, level: usize, at: usize, range: &RangeVar) -> Result<usize> {
         let name = self.levels[level].with[at].name.clone();
+        // Between the query and the reference may stand subqueries of FROM, not of expressions.
+        let between = self.levels.len().saturating_sub(level + 2);
+        let in_expression = self
+            .levels
+            .iter()
+            .skip(level + 1)
+            .take(between)
+            .any(|between| !matches!(between.kind, ExpressionKind::Other | ExpressionKind::FromSubselect));
+        let mut recursive_reference = -1;
         let mut columns = Vec::new();
         let plan = match &mut self.levels[level].with[at].state {
             WithState::Later => return Err(Error::internal("a WITH query is bound before it is found")),
@@ -252,7 +257,14 @@ impl Binder<'_> {
                 }
                 LogicalPlan::CteScan { cte, name: name.clone(), columns: pairs }
             }
-            WithState::Recursing { cte, columns: known } => {
+            WithState::Recursing { cte, columns: known, mentioned } => {
+                let wrong_place = if in_expression { Some("within a subquery") } else { mentioned.then_some("more than once") };
+                if let Some(place) = wrong_place {
+                    let message = format!("recursive reference to query \"{name}\" must not appear {place}");
+                    return Err(Error::new(SqlState::INVALID_RECURSION, message).at(ast::position(range.location)));
+                }
+                *mentioned = true;
+                recursive_reference = range.location;
                 let (cte, known) = (*cte, known.clone());
                 let mut given = Vec::with_capacity(known.len());
                 for (column, ty) in known {
@@ -284,6 +296,7 @@ impl Binder<'_> {
             .map(|(name, given)| EntryColumn { name, expr: Expr::Column { id: given.id, ty: given.ty }, origin: None })
             .collect();
         let mut entry = RangeEntry::new(EntrySource::Plan(Some(Box::new(plan))), name, columns);
+        entry.recursive_reference = recursive_reference;
         rename(&mut entry, &range.alias, "table")?;
         Ok(self.add_entry(entry))
     }
@@ -426,6 +439,15 @@ fn mentions_below(ast: &Ast, name: &str) -> Vec<i32> {
 
 fn mentions(expression: &CommonTableExpr, name: &str) -> bool {
     let query = expression.ctequery.as_deref().and_then(|query| query.node.as_ref());
+    // A WITH clause of its own can give the name another meaning.
+    if let Some(Ast::SelectStmt(select)) = query
+        && let Some(with) = &select.with_clause
+    {
+        let names = |node: &Node| matches!(&node.node, Some(Ast::CommonTableExpr(inner)) if inner.ctename == name);
+        if with.ctes.iter().any(names) {
+            return false;
+        }
+    }
     query.is_some_and(|query| !mentions_below(query, name).is_empty())
 }
 
