@@ -10,7 +10,7 @@ use std::{
 
 use types::{
     Error, FormatSettings, Result, SqlState,
-    format_settings::{ByteaOutput, DateOrder, DateStyle, IntervalStyle},
+    format_settings::{DateOrder, DateStyle},
 };
 
 mod format;
@@ -438,14 +438,6 @@ pub fn split_identifiers(list: &str) -> Option<Vec<String>> {
 /// The styles a DateStyle text names, or None when it is malformed.
 pub(crate) fn parse_date_style(text: &str, current: (DateStyle, DateOrder)) -> Option<(DateStyle, DateOrder)> {
     format::parse_date_style(text, current)
-}
-
-pub(crate) fn parse_interval_style(text: &str) -> Option<IntervalStyle> {
-    format::parse_interval_style(text)
-}
-
-pub(crate) fn parse_bytea_output(text: &str) -> Option<ByteaOutput> {
-    format::parse_bytea_output(text)
 }
 
 #[cfg(test)]

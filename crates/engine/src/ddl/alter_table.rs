@@ -1,5 +1,6 @@
 //! ALTER TABLE (and ALTER INDEX, ALTER VIEW, ALTER SEQUENCE in the same form): one subcommand after another, all or none.
 
+use crate::offload::run_offloaded;
 use std::sync::Arc;
 
 use catalog::{ConstraintKind, Persistence, Relation, RelationKind};
@@ -87,13 +88,16 @@ impl Session {
         match node.contype() {
             ConstrType::ConstrPrimary | ConstrType::ConstrUnique => {
                 let storage = relation.storage().ok_or_else(|| not_a_table(relation))?;
-                self.open_transaction()?.txn.change_schema(|change| {
-                    let mut altered = Relation::clone(relation);
-                    let mut data = change.table(storage)?;
-                    add_key(change, &mut altered, &mut data, &new, &environment, &context)?;
-                    change.catalog.put_relation(altered);
-                    change.put_table(storage, data);
-                    Ok(())
+                let txn = self.open_transaction()?.txn.clone();
+                run_offloaded(&*self.offload, true, || {
+                    txn.change_schema(|change| {
+                        let mut altered = Relation::clone(relation);
+                        let mut data = change.table(storage)?;
+                        add_key(change, &mut altered, &mut data, &new, &environment, &context)?;
+                        change.catalog.put_relation(altered);
+                        change.put_table(storage, data);
+                        Ok(())
+                    })
                 })
             }
             ConstrType::ConstrCheck => {

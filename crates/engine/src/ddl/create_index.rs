@@ -1,10 +1,11 @@
 //! CREATE INDEX.
 
+use crate::offload::run_offloaded;
 use crate::definition_text;
 use std::sync::Arc;
 
 use binder::{Environment, ExpressionKind};
-use catalog::{Attribute, IndexColumn, IndexDefinition, IndexKey, Relation, RelationKind};
+use catalog::{Attribute, IndexColumn, IndexDefinition, IndexKey, Relation};
 use pg_query::{
     NodeEnum,
     protobuf::{IndexElem, IndexStmt, SortByDir, SortByNulls},
@@ -13,7 +14,7 @@ use storage::{IndexShape, RowId, TableData, key::KeyOrder};
 use txn::LockMode;
 use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
-use super::{create_table::add_index, index_shape, object_names, position, strings};
+use super::{create_table::add_index, index_shape, object_names, strings};
 use crate::session::{Outcome, Session, environment, utility::command};
 
 /// Access methods whose indexes the ordered tree serves. The others (gin, gist, brin, spgist) answer questions it cannot.
@@ -43,8 +44,10 @@ impl Session {
         let environment = self.environment(names)?;
         let context = environment::eval_context(self, Arc::from([]))?;
         let (definition, column_names) = index_definition(statement, method, &table, &environment)?;
-        let open = self.open_transaction()?;
-        open.txn.change_schema(|change| {
+        let offload = self.offload.clone();
+        let txn = self.open_transaction()?.txn.clone();
+        run_offloaded(&*offload, true, || {
+            txn.change_schema(|change| {
             let name = match statement.idxname.as_str() {
                 "" => {
                     let addition = object_names::index_name_addition(&column_names);
@@ -58,6 +61,7 @@ impl Session {
             change.catalog.put_relation(relation);
             change.put_table(storage, data);
             Ok(())
+            })
         })?;
         Ok(command("CREATE INDEX"))
     }

@@ -17,7 +17,7 @@ use txn::SchemaChange;
 use types::{Error, Oid, Result, SqlState, SqlType};
 
 use super::{
-    find_relation, index_shape, object_names, position, register_row_type, relation_named, sequence, strings, written_name,
+    index_shape, object_names, position, register_row_type, relation_named, sequence, strings,
 };
 use crate::session::{Outcome, Session, environment, utility::command};
 

@@ -63,6 +63,7 @@ impl Session {
             cursor.read_until(self, usize::MAX)?;
         }
         self.cursors.insert(statement.portalname.clone(), cursor);
+        self.list_cursors();
         Ok(command("DECLARE CURSOR"))
     }
 
@@ -88,16 +89,34 @@ impl Session {
             return Ok(command("CLOSE CURSOR ALL"));
         }
         self.cursors.remove(name).ok_or_else(|| undefined(name))?;
+        self.list_cursors();
         Ok(command("CLOSE CURSOR"))
     }
 
     pub(crate) fn close_all_cursors(&mut self) {
         self.cursors.clear();
+        self.list_cursors();
+    }
+
+    /// Shows the open cursors in pg_cursors.
+    fn list_cursors(&self) {
+        let listed = self.cursors.iter().map(|(name, cursor)| crate::system_catalog::CursorFacts {
+            name: name.as_str().into(),
+            statement: cursor.statement.clone(),
+            holdable: cursor.is_holdable,
+            binary: false,
+            scrollable: cursor.is_scrollable,
+            created_at: cursor.created,
+        });
+        self.shared.listed.lock().cursors = listed.collect();
     }
 
     /// Cursors WITHOUT HOLD end with their transaction.
     pub(crate) fn close_transaction_cursors(&mut self) {
-        self.cursors.retain(|_, cursor| cursor.is_holdable);
+        if !self.cursors.is_empty() {
+            self.cursors.retain(|_, cursor| cursor.is_holdable);
+            self.list_cursors();
+        }
     }
 }
 

@@ -90,6 +90,9 @@ impl Session {
         let hints = self.parameter_hints(parameter_types)?;
         let prepared = self.analyse(name, sql.into(), statement, &hints, from_sql)?;
         self.prepared.insert(prepared.name.clone(), prepared.clone());
+        if !name.is_empty() {
+            self.list_prepared();
+        }
         Ok(prepared)
     }
 
@@ -160,7 +163,24 @@ impl Session {
 
     /// Forgets a prepared statement; none of this name is no error (Close).
     pub fn close_statement(&mut self, name: &str) {
-        self.prepared.remove(name);
+        if self.prepared.remove(name).is_some() && !name.is_empty() {
+            self.list_prepared();
+        }
+    }
+
+    /// Shows the named statements in pg_prepared_statements.
+    pub(crate) fn list_prepared(&self) {
+        let named = self.prepared.values().filter(|statement| !statement.name.is_empty());
+        let listed = named.map(|statement| crate::system_catalog::PreparedFacts {
+            name: statement.name.clone(),
+            statement: statement.text.clone(),
+            prepared_at: statement.prepared_at,
+            parameter_types: statement.parameters.iter().map(|ty| ty.oid).collect(),
+            from_sql: statement.from_sql,
+            generic_plans: 0,
+            custom_plans: 0,
+        });
+        self.shared.listed.lock().prepared = listed.collect();
     }
 
     /// Makes a portal (Bind). Parameters are values already, of the statement's types.
@@ -325,6 +345,7 @@ impl Session {
         }
         let prepared = self.analyse(name, text, Some(statement), hints, true)?;
         self.prepared.insert(prepared.name.clone(), prepared);
+        self.list_prepared();
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ pub struct Rows {
 
 pub(crate) enum RowSource {
     /// Computed as they are pulled, from an immutable view.
-    Streaming(Box<Execution>),
+    Streaming { execution: Box<Execution>, long: bool },
     /// All there already: rows of RETURNING and FOR UPDATE, of SHOW and EXPLAIN.
     Buffered(VecDeque<Batch>),
 }

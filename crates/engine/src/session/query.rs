@@ -23,7 +23,7 @@ use super::{
     hooks::Hooks,
     outcome::{RowSource, Tag},
 };
-use crate::plan_cache::PlanKey;
+use crate::{offload::run_offloaded, plan_cache::PlanKey};
 
 /// A statement planned and compiled: immutable, shared by executions and sessions.
 pub struct Planned {
@@ -38,6 +38,8 @@ pub struct Planned {
     /// Writes rows or locks them, so that its rows go out only once the locks are held.
     stages: bool,
     modifies: bool,
+    /// Expected to take so long that it must not hold up a network thread.
+    pub(crate) is_long: bool,
     cacheable: bool,
     pub(crate) catalog_version: u64,
     search_path: Vec<Oid>,
@@ -74,6 +76,7 @@ impl Session {
         let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
         let planned = Arc::new(Planned {
             columns: query.output.as_slice().into(),
+            is_long: query.root.estimate.total_cost > LONG_COST,
             command: query.command,
             prepared: Arc::new(Prepared::new(Arc::new(query))?),
             parameters: bound.parameters,
@@ -108,7 +111,7 @@ impl Session {
         self.end_statement();
         Ok(Rows {
             columns: planned.columns.clone(),
-            source: RowSource::Streaming(Box::new(execution)),
+            source: RowSource::Streaming { execution: Box::new(execution), long: planned.is_long },
             tag: Tag::Counted("SELECT"),
             sent: 0,
         })
@@ -125,10 +128,8 @@ impl Session {
         loop {
             self.begin_statement()?;
             let mut execution = self.open_execution(planned, parameters.clone())?;
-            let mut batches: VecDeque<Batch> = VecDeque::new();
-            while let Some(batch) = execution.next_batch()? {
-                batches.push_back(batch);
-            }
+            let offload = self.offload.clone();
+            let batches = run_offloaded(&*offload, planned.is_long, || drain(&mut execution))?;
             let writes = execution.writes();
             let count = execution.row_count();
             drop(execution);
@@ -184,7 +185,7 @@ impl Session {
     /// The next rows of a result; None when there are no more.
     pub fn next_batch(&mut self, rows: &mut Rows) -> Result<Option<Batch>> {
         let batch = match &mut rows.source {
-            RowSource::Streaming(execution) => execution.next_batch(),
+            RowSource::Streaming { execution, long } => run_offloaded(&*self.offload, *long, || execution.next_batch()),
             RowSource::Buffered(batches) => Ok(batches.pop_front()),
         };
         match batch {
@@ -256,6 +257,18 @@ impl Session {
         self.shared.set_waiting(None);
         waited
     }
+}
+
+/// Plans that cost more than this many of the optimizer's units (about a microsecond each) leave the network threads.
+const LONG_COST: f64 = 2_000.0;
+
+/// All rows of an execution.
+fn drain(execution: &mut Execution) -> Result<VecDeque<Batch>> {
+    let mut batches = VecDeque::new();
+    while let Some(batch) = execution.next_batch()? {
+        batches.push_back(batch);
+    }
+    Ok(batches)
 }
 
 /// The tables of one statement's view.

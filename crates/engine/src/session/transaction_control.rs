@@ -439,10 +439,6 @@ impl OpenTransaction {
             .rposition(|savepoint| savepoint.name == name)
             .ok_or_else(|| Error::new(SqlState::S_E_INVALID_SPECIFICATION, format!("savepoint \"{name}\" does not exist")))
     }
-
-    pub(crate) fn savepoint_depth(&self) -> usize {
-        self.savepoints.len()
-    }
 }
 
 fn chain_outside_block(statement: &str) -> Error {

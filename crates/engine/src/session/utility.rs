@@ -7,7 +7,7 @@ use pg_query::{
     protobuf::{DefElem, Node, VariableSetKind, VariableSetStmt, a_const::Val},
 };
 use plan::OutputColumn;
-use txn::{LockMode, LockTag};
+use txn::LockMode;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::{Outcome, Rows, Session, outcome::Tag, transaction_control::read_modes};
@@ -214,10 +214,11 @@ impl Session {
     fn execute_deallocate(&mut self, name: &str) -> Result<Outcome> {
         if name.is_empty() {
             self.prepared.clear();
+            self.list_prepared();
             return Ok(command("DEALLOCATE ALL"));
         }
         self.prepared_statement(name)?;
-        self.prepared.remove(name);
+        self.close_statement(name);
         Ok(command("DEALLOCATE"))
     }
 
@@ -288,14 +289,6 @@ impl Session {
         parameters: Arc<[Datum]>,
     ) -> Result<Outcome> {
         crate::explain::execute(self, statement, parameters).await
-    }
-
-    /// Takes a lock of any tag, waiting for it.
-    pub(crate) async fn lock(&mut self, tag: LockTag, mode: LockMode) -> Result<()> {
-        match self.open_transaction()?.txn.lock(tag, mode)? {
-            None => Ok(()),
-            Some(wait) => self.wait_for_lock(wait).await,
-        }
     }
 }
 
