@@ -73,22 +73,23 @@ impl Session {
         let shapes = self.index_shapes_of(new)?;
         let physical: Vec<_> = new.attributes.iter().map(|attribute| attribute.ty.physical).collect();
         let names = self.names()?;
+        // Computed before the definitions are touched: a default may draw from a sequence, which asks the transaction.
+        let data = self.open_transaction()?.txn.table(storage)?;
+        let mut fresh = with_column_replaced(&data, &physical, position, |chunk, slots| {
+            context.check_cancelled()?;
+            let columns = chunk.columns().iter().map(|column| Arc::new(column.take(slots))).collect();
+            let batch = Batch::new(columns, slots.len());
+            Ok(compiled.evaluate(&batch, &context)?.into_column(ty.physical, slots.len()))
+        })?;
+        if new.attributes[position].not_null {
+            super::create_table::refuse_existing_nulls(new, &fresh, position)?;
+        }
+        for shape in shapes {
+            if let Err((row, _)) = fresh.add_index(shape.clone())? {
+                return Err(duplicate(new, &names, &fresh, row, &shape, &context)?);
+            }
+        }
         self.open_transaction()?.txn.change_schema(|change| {
-            let data = change.table(storage)?;
-            let mut fresh = with_column_replaced(&data, &physical, position, |chunk, slots| {
-                context.check_cancelled()?;
-                let columns = chunk.columns().iter().map(|column| Arc::new(column.take(slots))).collect();
-                let batch = Batch::new(columns, slots.len());
-                Ok(compiled.evaluate(&batch, &context)?.into_column(ty.physical, slots.len()))
-            })?;
-            if new.attributes[position].not_null {
-                super::create_table::refuse_existing_nulls(new, &fresh, position)?;
-            }
-            for shape in shapes {
-                if let Err((row, _)) = fresh.add_index(shape.clone())? {
-                    return Err(duplicate(new, &names, &fresh, row, &shape, &context)?);
-                }
-            }
             change.put_table(storage, fresh);
             Ok(())
         })
