@@ -205,7 +205,10 @@ fn index_attributes(context: &SystemContext, relation: &Relation, index: &IndexD
                 _ => relation.attributes.get(position).map_or(ty, |attribute| attribute.ty),
             };
             let row = AttributeRow::new(relation.oid, text(column), own, attribute_number(position));
-            AttributeRow { collation: collation_or_default(context, collation, ty), ..row }
+            // INCLUDE columns are not ordered, so that they have no collation.
+            let is_key = position < index.columns.len();
+            let collation = if is_key { collation_or_default(context, collation, ty) } else { Oid::INVALID };
+            AttributeRow { collation, ..row }
         })
         .collect()
 }
