@@ -209,9 +209,19 @@ impl Binder<'_> {
                         self.refuse_generated(relation, column.at, false, overriding == OverridingKind::OverridingSystemValue)?;
                         self.assign(value, relation, column.at)?
                     }
-                    // Parts of columns are assigned above the rows.
+                    // Parts of columns are assigned above the rows; here their values take the parts' types.
                     Some(value) if !user_value => {
-                        let value = self.unknown_to_text(value)?;
+                        let attribute = &relation.attributes[column.at];
+                        let part = self.part_type(attribute.ty, column.steps).filter(|_| value.ty().oid == types::Oid::UNKNOWN);
+                        let value = match part {
+                            Some(part) => {
+                                let location = value.location;
+                                let name = attribute.name.clone();
+                                let base = Expr::null(part);
+                                Typed::new(self.assign_part(base, part, &[], value, &name, location)?, location)
+                            }
+                            None => self.unknown_to_text(value)?,
+                        };
                         part_types[at] = Some(value.ty());
                         value.expr
                     }

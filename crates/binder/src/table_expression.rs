@@ -147,7 +147,9 @@ impl Binder<'_> {
                 };
                 let inner = Expr::Field { operand: Box::new(base.clone()), field: at, ty: types[at] };
                 let value = self.assign_part(inner, types[at], &steps[1..], value, &field.sval, location)?;
-                Ok(Expr::FieldAssign { operand: Box::new(base), field: at, value: Box::new(value), ty })
+                let row = self.names.base_type(ty);
+                let assigned = Expr::FieldAssign { operand: Box::new(base), field: at, value: Box::new(value), ty: row };
+                self.assigned_to_domain(assigned, ty)
             }
             Ast::AIndices(_) => {
                 let indices: Vec<&AIndices> = steps
@@ -165,10 +167,53 @@ impl Binder<'_> {
                     let inner = Expr::Subscript { operand: Box::new(base.clone()), subscripts: subscripts.clone(), ty: element };
                     self.assign_part(inner, element, rest, value, name, location)?
                 };
-                Ok(Expr::SubscriptAssign { operand: Box::new(base), subscripts, value: Box::new(value), ty })
+                let container = self.names.base_type(ty);
+                let assigned = Expr::SubscriptAssign { operand: Box::new(base), subscripts, value: Box::new(value), ty: container };
+                self.assigned_to_domain(assigned, ty)
             }
             _ => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "row expansion via \"*\" is not supported here").at(position)),
         }
+    }
+
+    /// A row or array whose part was assigned, checked against the domain that the column is of.
+    fn assigned_to_domain(&mut self, assigned: Expr, ty: SqlType) -> Result<Expr> {
+        if assigned.ty().oid == ty.oid {
+            return Ok(assigned);
+        }
+        self.coerce(Typed::new(assigned, -1), ty, Context::Assignment)
+    }
+
+    /// The type of the part of a column that an assignment names; the text of its subscripts is not looked at.
+    pub(crate) fn part_type(&self, ty: SqlType, steps: &[Node]) -> Option<SqlType> {
+        let names = &self.names;
+        let mut at = ty;
+        let mut rest = steps;
+        while let Some(first) = rest.first() {
+            let base = names.base_type(at);
+            match &first.node {
+                Some(Ast::String(field)) => {
+                    let (fields, types) = names.composite_fields(base.oid)?;
+                    at = types[fields.iter().position(|known| **known == *field.sval)?];
+                    rest = &rest[1..];
+                }
+                Some(Ast::AIndices(_)) => {
+                    let indices: Vec<_> = rest
+                        .iter()
+                        .map_while(|step| match &step.node {
+                            Some(Ast::AIndices(indices)) => Some(indices),
+                            _ => None,
+                        })
+                        .collect();
+                    let slice = indices.iter().any(|index| index.is_slice);
+                    if !slice && base.oid != types::Oid::JSONB {
+                        at = type_facts::element(names, base.oid)?;
+                    }
+                    rest = &rest[indices.len()..];
+                }
+                _ => return None,
+            }
+        }
+        Some(at)
     }
 
     fn assign_element(&mut self, value: Typed, element: SqlType, name: &str, position: Option<usize>) -> Result<Expr> {
