@@ -168,7 +168,8 @@ impl Binder<'_> {
                     self.assign_part(inner, element, rest, value, name, location)?
                 };
                 let container = self.names.base_type(ty);
-                let assigned = Expr::SubscriptAssign { operand: Box::new(base), subscripts, value: Box::new(value), ty: container };
+                let assigned =
+                    Expr::SubscriptAssign { operand: Box::new(base), subscripts, value: Box::new(value), ty: container };
                 self.assigned_to_domain(assigned, ty)
             }
             _ => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "row expansion via \"*\" is not supported here").at(position)),

@@ -1,7 +1,7 @@
 //! CREATE INDEX.
 
-use crate::offload::run_offloaded;
 use crate::definition_text;
+use crate::offload::run_offloaded;
 use std::sync::Arc;
 
 use binder::{Environment, ExpressionKind};
@@ -48,19 +48,19 @@ impl Session {
         let txn = self.open_transaction()?.txn.clone();
         run_offloaded(&*offload, true, || {
             txn.change_schema(|change| {
-            let name = match statement.idxname.as_str() {
-                "" => {
-                    let addition = object_names::index_name_addition(&column_names);
-                    object_names::free_relation_name(change.catalog, table.schema, &table.name, Some(&addition), "idx", &[])
-                }
-                name => name.to_owned(),
-            };
-            let mut relation = Relation::clone(&table);
-            let mut data = change.table(storage)?;
-            add_index(change, &mut relation, &mut data, &name, definition, &environment, &context)?;
-            change.catalog.put_relation(relation);
-            change.put_table(storage, data);
-            Ok(())
+                let name = match statement.idxname.as_str() {
+                    "" => {
+                        let addition = object_names::index_name_addition(&column_names);
+                        object_names::free_relation_name(change.catalog, table.schema, &table.name, Some(&addition), "idx", &[])
+                    }
+                    name => name.to_owned(),
+                };
+                let mut relation = Relation::clone(&table);
+                let mut data = change.table(storage)?;
+                add_index(change, &mut relation, &mut data, &name, definition, &environment, &context)?;
+                change.catalog.put_relation(relation);
+                change.put_table(storage, data);
+                Ok(())
             })
         })?;
         Ok(command("CREATE INDEX"))

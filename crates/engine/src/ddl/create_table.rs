@@ -16,9 +16,7 @@ use storage::{TableData, key::KeyOrder};
 use txn::SchemaChange;
 use types::{Error, Oid, Result, SqlState, SqlType};
 
-use super::{
-    index_shape, object_names, position, register_row_type, relation_named, sequence, strings,
-};
+use super::{index_shape, object_names, position, register_row_type, relation_named, sequence, strings};
 use crate::session::{Outcome, Session, environment, utility::command};
 
 /// A column as CREATE TABLE or ADD COLUMN defines it, resolved.

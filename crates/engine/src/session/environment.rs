@@ -28,7 +28,7 @@ pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
     {
         return Ok(cached.clone());
     }
-    let path = search_path_oids(&settings.search_path(), &catalog, &session.shared.role.name);
+    let path = search_path_oids(&settings.search_path(), &catalog, &session.shared.role.name, session.shared.pid);
     let names = Arc::new(session.hooks.complete_names(Names::new(catalog, path)));
     session.names.search_path_text = text.to_owned();
     session.names.cached = Some(names.clone());
@@ -46,12 +46,16 @@ pub(crate) fn wire_types(session: &Session, columns: &[plan::OutputColumn]) -> V
     }
 }
 
-/// The schemas of a search path that exist, `"$user"` replaced.
-pub(crate) fn search_path_oids(path: &[String], catalog: &Catalog, user: &str) -> Vec<Oid> {
-    path.iter()
-        .filter_map(|name| catalog.schema_named(if name == "$user" { user } else { name }))
-        .map(|schema| schema.oid)
-        .collect()
+/// The schemas of a search path that exist, `"$user"` replaced; the session's temporary schema comes first unless the path places it.
+pub(crate) fn search_path_oids(path: &[String], catalog: &Catalog, user: &str, backend_pid: i32) -> Vec<Oid> {
+    let temporary = catalog.schema_named(&format!("pg_temp_{backend_pid}")).map(|schema| schema.oid);
+    let implicit = temporary.filter(|_| !path.iter().any(|name| name == "pg_temp"));
+    let listed = path.iter().filter_map(|name| match name.as_str() {
+        "$user" => catalog.schema_named(user).map(|schema| schema.oid),
+        "pg_temp" => temporary,
+        name => catalog.schema_named(name).map(|schema| schema.oid),
+    });
+    implicit.into_iter().chain(listed).collect()
 }
 
 impl Session {

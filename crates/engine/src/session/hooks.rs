@@ -70,7 +70,7 @@ impl Hooks {
     /// The evaluated statement's catalog under the session's search path.
     fn names_of(&self, context: &EvalContext) -> Names {
         let path = self.shared.settings.lock().search_path();
-        let search_path = search_path_oids(&path, &context.catalog, &self.shared.role.name);
+        let search_path = search_path_oids(&path, &context.catalog, &self.shared.role.name, self.shared.pid);
         self.complete_names(Names::new(context.catalog.clone(), search_path))
     }
 
@@ -138,12 +138,17 @@ impl SessionHooks for Hooks {
     fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>> {
         let path = self.shared.settings.lock().search_path();
         let catalog = self.database.store.catalog();
-        let mut names: Vec<Arc<str>> = search_path_oids(&path, &catalog, &self.shared.role.name)
+        let mut names: Vec<Arc<str>> = search_path_oids(&path, &catalog, &self.shared.role.name, self.shared.pid)
             .into_iter()
             .filter_map(|oid| catalog.schema(oid).map(|schema| schema.name.clone()))
             .collect();
+        let has_implicit_temporary =
+            names.first().is_some_and(|name| name.starts_with("pg_temp_")) && !path.iter().any(|name| name == "pg_temp");
+        if has_implicit_temporary && !include_implicit {
+            names.remove(0);
+        }
         if include_implicit && !names.iter().any(|name| &**name == "pg_catalog") {
-            names.insert(0, "pg_catalog".into());
+            names.insert(usize::from(has_implicit_temporary), "pg_catalog".into());
         }
         names
     }
