@@ -160,7 +160,7 @@ impl Binder<'_> {
             }
             Expr::Parameter { index, ty } if ty.oid == Oid::UNKNOWN => {
                 let decided = self.decide_parameter(index, target, typed.location)?;
-                return self.to_domain(decided, target, context);
+                return self.convert_to_domain(decided, target, context);
             }
             Expr::Collate { operand, collation } => {
                 let inner = self.coerce(Typed::new(*operand, typed.location), target, context)?;
@@ -198,24 +198,24 @@ impl Binder<'_> {
             }
             Pathway::InputOutput => cast(expr, CastMethod::InputOutput, base_type, context),
             Pathway::Array(..) => {
-                let method = self.array_method(&way, context)?;
+                let method = self.array_method(&way)?;
                 cast(expr, method, base_type, context)
             }
         };
         if is_domain {
             converted = self.apply_modifier(converted, base, context);
-            converted = self.to_domain(converted, target, context)?;
+            converted = self.convert_to_domain(converted, target, context)?;
         }
         Ok(converted)
     }
 
-    fn array_method(&mut self, way: &Pathway, context: Context) -> Result<CastMethod> {
+    fn array_method(&mut self, way: &Pathway) -> Result<CastMethod> {
         Ok(match way {
             Pathway::Relabel => CastMethod::Relabel,
             Pathway::Function(function) => CastMethod::Function(function),
             Pathway::InputOutput => CastMethod::InputOutput,
             Pathway::Array(inner, to) => {
-                let method = self.array_method(inner, context)?;
+                let method = self.array_method(inner)?;
                 let to = *to;
                 match self.domain_method(to)? {
                     Some(_) => return Err(Error::unsupported("conversion of an array's elements to a domain")),
@@ -246,7 +246,7 @@ impl Binder<'_> {
     }
 
     /// Adds a domain's checks to a value of its base type.
-    fn to_domain(&mut self, expr: Expr, target: SqlType, context: Context) -> Result<Expr> {
+    fn convert_to_domain(&mut self, expr: Expr, target: SqlType, context: Context) -> Result<Expr> {
         Ok(match self.domain_method(target)? {
             Some(method) => cast(expr, method, target.with_typmod(-1), context),
             None => expr,
@@ -296,7 +296,7 @@ impl Binder<'_> {
             return Ok(constant);
         }
         let modified = self.apply_modifier(constant, base, context);
-        self.to_domain(modified, target, context)
+        self.convert_to_domain(modified, target, context)
     }
 
     /// Reads text as a value, once, at bind time.
@@ -360,7 +360,7 @@ impl Binder<'_> {
             converted.push(field);
         }
         let row = Expr::Row { fields: converted, names: field_names, ty: SqlType::of(base) };
-        self.to_domain(row, target, context)
+        self.convert_to_domain(row, target, context)
     }
 
     /// An expression that has stayed unknown becomes text.

@@ -98,7 +98,6 @@ impl Binder<'_> {
     }
 
     /// The rows to insert: a plan, and one expression a target column over what the plan gives (None: DEFAULT).
-    #[expect(clippy::type_complexity, reason = "a plan and its columns' values, taken apart at once")]
     fn bind_insert_source<'n>(
         &mut self,
         node: &Node,
@@ -134,7 +133,6 @@ impl Binder<'_> {
     }
 
     /// INSERT ... SELECT: literals of the target list take the columns' types at once.
-    #[expect(clippy::type_complexity, reason = "as its caller returns them")]
     fn insert_from_query(
         &mut self,
         mut bound: BoundQuery,
@@ -142,9 +140,8 @@ impl Binder<'_> {
         columns: &[InsertColumn<'_>],
     ) -> Result<(LogicalPlan, Vec<Option<Typed>>)> {
         let mut values = Vec::with_capacity(bound.output.len());
-        for at in 0..bound.output.len() {
+        for (at, column) in columns.iter().enumerate().take(bound.output.len()) {
             let literal = bound.output[at].ty.oid == types::Oid::UNKNOWN;
-            let column = &columns[at];
             if literal && column.steps.is_empty() {
                 let target = column.at;
                 self.convert_output(&mut bound, at, |binder, typed| binder.assign(typed, relation, target))?;
@@ -176,7 +173,6 @@ impl Binder<'_> {
     }
 
     /// Several rows: a Values plan whose columns have the target columns' types.
-    #[expect(clippy::type_complexity, reason = "as its caller returns them")]
     fn bind_insert_rows(
         &mut self,
         lists: &[Node],

@@ -104,7 +104,6 @@ impl Binder<'_> {
     }
 
     /// Merged columns, and the equalities that join them.
-    #[expect(clippy::type_complexity, reason = "merged columns with their places on both sides, used once")]
     fn merge_columns(
         &mut self,
         names: &[Arc<str>],
@@ -146,8 +145,8 @@ impl Binder<'_> {
             Error::new(SqlState::DATATYPE_MISMATCH, message)
         })?;
         let plain = [left_type.oid == common.oid, right_type.oid == common.oid];
-        let left = self.to_common(left, common)?;
-        let right = self.to_common(right, common)?;
+        let left = self.convert_to_common(left, common)?;
+        let right = self.convert_to_common(right, common)?;
         Ok(match kind {
             JoinKind::Left => left,
             JoinKind::Right => right,
@@ -158,7 +157,7 @@ impl Binder<'_> {
         })
     }
 
-    fn to_common(&mut self, expr: Expr, common: SqlType) -> Result<Expr> {
+    fn convert_to_common(&mut self, expr: Expr, common: SqlType) -> Result<Expr> {
         if expr.ty().oid == common.oid {
             return Ok(self.apply_modifier(expr, common, Context::Implicit));
         }

@@ -142,7 +142,6 @@ impl Binder<'_> {
     }
 
     /// Resolves one comparison a column, converting the left sides here and the subquery's columns in its plan.
-    #[expect(clippy::type_complexity, reason = "four parts of one Subquery, taken apart at once")]
     fn compare_columns(
         &mut self,
         name: &[&str],

@@ -52,7 +52,7 @@ fn relation(oid: u32, name: &str, kind: RelationKind, attributes: Vec<Attribute>
 /// `t (id int primary key, a int, b text, c numeric(8,2))`, `s (id int, t_id int, x bigint, y varchar(10))`, and views over t.
 fn catalog() -> Catalog {
     let mut catalog = Catalog::new();
-    let table = |oid: u32| RelationKind::Table { storage: storage::TableId(oid.into()) };
+    let table = |oid: u32| RelationKind::Table { storage: storage::TableId(oid) };
     let mut t = relation(
         20000,
         "t",

@@ -13,7 +13,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 
 /// Runs actions at their time unless they are dropped before.
-pub struct Timer {
+#[derive(Default)]
+pub(crate) struct Timer {
     shared: Arc<Shared>,
 }
 
@@ -60,19 +61,13 @@ impl Ord for Entry {
 }
 
 /// Keeps a deadline alive; dropping it disarms the deadline.
-pub struct Deadline {
+pub(crate) struct Deadline {
     _armed: Arc<AtomicBool>,
-}
-
-impl Default for Timer {
-    fn default() -> Timer {
-        Timer { shared: Arc::default() }
-    }
 }
 
 impl Timer {
     /// Runs `action` on the timer's thread after this time, unless the returned guard is dropped first. The action must be short.
-    pub fn after(&self, time: Duration, action: impl FnOnce() + Send + 'static) -> Deadline {
+    pub(crate) fn after(&self, time: Duration, action: impl FnOnce() + Send + 'static) -> Deadline {
         let armed = Arc::new(AtomicBool::new(true));
         let mut queue = self.shared.queue.lock();
         queue.next_number += 1;

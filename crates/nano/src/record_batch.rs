@@ -215,7 +215,7 @@ fn decimal_shape(typmod: i32) -> Option<(u8, i8)> {
     let packed = typmod.checked_sub(4).filter(|packed| *packed >= 0)?;
     let (precision, scale) = ((packed >> 16) & 0xffff, packed & 0x7ff);
     // Scales are signed 11-bit numbers; a negative one rounds before the point.
-    (precision <= 38 && scale <= precision).then(|| (precision as u8, scale as i8))
+    (precision <= 38 && scale <= precision).then_some((precision as u8, scale as i8))
 }
 
 /// The digits of a numeric(p,s) without its point: it always prints exactly s digits after it.

@@ -34,6 +34,7 @@ pub struct Estimate {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a plan has few nodes, each of them boxed in its parent")]
 pub enum Operator {
     TableScan(TableScan),
     IndexScan(IndexScan),

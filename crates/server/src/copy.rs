@@ -20,8 +20,6 @@ pub(crate) struct CopyState {
     pub copy: Box<CopyIn>,
     /// What follows it in a simple query; None in the extended protocol.
     pub rest: Option<Rest>,
-    /// The first error in the data; what still comes is read and thrown away.
-    pub failed: Option<Error>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {

@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 PortalStep::CopyIn(copy) => {
                     backend::copy_response(&mut self.output, b'G', copy.is_binary(), copy.column_count());
-                    self.copy = Some(CopyState { copy, rest: None, failed: None });
+                    self.copy = Some(CopyState { copy, rest: None });
                     self.flush().await?;
                     return Ok(Ok(()));
                 }

@@ -11,10 +11,7 @@ use std::{
 };
 
 use engine::Cluster;
-use tokio::{
-    net::{TcpListener, TcpStream, UnixListener},
-    sync::watch,
-};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use crate::connection::Connection;
 
@@ -41,8 +38,6 @@ pub(crate) struct Shared {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) max_connections: usize,
     pub(crate) connections: AtomicUsize,
-    pub(crate) stopping: watch::Receiver<bool>,
-    stop: watch::Sender<bool>,
 }
 
 impl Server {
@@ -56,9 +51,7 @@ impl Server {
             Some(directory) => Some(bind_unix(directory.join(format!(".s.PGSQL.{port}"))).await?),
             None => None,
         };
-        let (stop, stopping) = watch::channel(false);
-        let shared =
-            Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0), stopping, stop };
+        let shared = Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0) };
         Ok(Server { tcp, unix, shared: Arc::new(shared) })
     }
 
@@ -102,7 +95,6 @@ impl Server {
     }
 
     async fn shut_down(self) {
-        let _ = self.shared.stop.send(true);
         for session in self.shared.cluster.sessions() {
             session.terminate();
         }

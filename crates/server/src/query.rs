@@ -48,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Ok(Outcome::CopyIn(copy)) => {
                     self.forward_notices(session);
                     backend::copy_response(&mut self.output, b'G', copy.is_binary(), copy.column_count());
-                    self.copy = Some(CopyState { copy, rest: Some(rest), failed: None });
+                    self.copy = Some(CopyState { copy, rest: Some(rest) });
                     return self.flush().await;
                 }
                 other => other,

@@ -5,7 +5,8 @@ use testkit::TestServer;
 use tokio_postgres::{Client, Error, NoTls, SimpleQueryMessage, error::SqlState};
 
 async fn connect(server: &TestServer) -> Client {
-    let (client, connection) = tokio_postgres::connect(&server.parameters(), NoTls).await.unwrap();
+    let (client, connection) =
+        tokio_postgres::connect(&server.parameters(), NoTls).await.expect("the server in this process answers");
     tokio::spawn(connection);
     client
 }

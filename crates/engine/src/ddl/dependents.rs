@@ -36,10 +36,10 @@ pub(crate) fn dependents_of_relation(catalog: &Catalog, relation: &Relation) -> 
     let mut found = Vec::new();
     for other in catalog.relations().filter(|other| other.oid != relation.oid) {
         match &other.kind {
-            RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
-                if relations_read(catalog, query).contains(&relation.oid) {
-                    found.push(Dependent::Relation(other.oid));
-                }
+            RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. }
+                if relations_read(catalog, query).contains(&relation.oid) =>
+            {
+                found.push(Dependent::Relation(other.oid));
             }
             _ => {}
         }

@@ -210,7 +210,6 @@ impl SequenceOptions {
     }
 
     /// The column that OWNED BY names; Some(None) for NONE, None when not written.
-    #[expect(clippy::type_complexity, reason = "the pair is exactly Relation::owned_by")]
     fn owner(&self, names: &Arc<catalog::type_names::Names>) -> Result<Option<Option<(Oid, usize, bool)>>> {
         let Some(parts) = &self.owned_by else { return Ok(None) };
         let invalid = |message: &str| Error::new(SqlState::SYNTAX_ERROR, message);

@@ -175,8 +175,8 @@ fn building() -> Vec<Function> {
                 (Some(a), Some(b)) => a.concat(b).map(|joined| Some(Arc::new(joined))),
             }
         }),
-        rows("array_fill", |cx, row| fill(cx, row)),
-        rows("array_fill_with_lower_bounds", |cx, row| fill(cx, row)),
+        rows("array_fill", fill),
+        rows("array_fill_with_lower_bounds", fill),
         rows("array_remove", |cx, row| replace(cx, row, None)),
         rows("array_replace", |cx, row| replace(cx, row, Some(cx.datum(2, row)))),
     ]
@@ -306,8 +306,8 @@ fn positions(cx: &Arguments<'_>, row: usize, start: Option<i32>) -> Result<Optio
 
 fn text() -> Vec<Function> {
     vec![
-        rows("array_to_text", |cx, row| join(cx, row)),
-        rows("array_to_text_null", |cx, row| join(cx, row)),
+        rows("array_to_text", join),
+        rows("array_to_text_null", join),
         rows("text_to_array", |cx, row| split(cx, row).map(|parts| Array::one_dimensional(SqlType::TEXT, parts))),
         rows("text_to_array_null", |cx, row| split(cx, row).map(|parts| Array::one_dimensional(SqlType::TEXT, parts))),
     ]

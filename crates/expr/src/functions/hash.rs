@@ -132,7 +132,7 @@ fn numeric_digits(value: &Numeric) -> Option<(Vec<u8>, i32)> {
     padded.push_str(whole);
     let mut weight = (padded.len() / 4) as i32 - 1;
     padded.push_str(fraction);
-    while padded.len() % 4 != 0 {
+    while !padded.len().is_multiple_of(4) {
         padded.push('0');
     }
     let mut groups: Vec<i16> =

@@ -240,7 +240,7 @@ fn builders() -> Vec<Function> {
 }
 
 fn check_pairs(cx: &Arguments<'_>, name: &str) -> Result<()> {
-    if cx.count() % 2 == 0 {
+    if cx.count().is_multiple_of(2) {
         return Ok(());
     }
     Err(invalid("argument list must have even number of elements")

@@ -173,7 +173,7 @@ fn hundredths(value: f64) -> Result<i64> {
         return Err(super::float::overflow());
     }
     let rounded = value.round_ties_even();
-    if rounded.is_nan() || rounded < -9223372036854775808.0 || rounded >= 9223372036854775808.0 {
+    if rounded.is_nan() || !(-9223372036854775808.0..9223372036854775808.0).contains(&rounded) {
         return Err(money_out_of_range());
     }
     Ok(rounded as i64)

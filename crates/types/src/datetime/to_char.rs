@@ -242,7 +242,7 @@ fn zone_text(seconds_east: i32, kind: Kind, fill_mode: bool) -> String {
         Kind::ZoneMinutes => format!("{minutes:02}"),
         _ => {
             let hours = if fill_mode { hours.to_string() } else { format!("{hours:02}") };
-            if magnitude % 3600 == 0 { format!("{sign}{hours}") } else { format!("{sign}{hours}:{minutes:02}") }
+            if magnitude.is_multiple_of(3600) { format!("{sign}{hours}") } else { format!("{sign}{hours}:{minutes:02}") }
         }
     }
 }

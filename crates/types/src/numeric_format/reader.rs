@@ -72,10 +72,8 @@ impl Reader<'_> {
                 self.digit_pattern(pattern);
                 self.skip();
             }
-            Pattern::Comma | Pattern::Group => {
-                if !self.template.fill_mode && self.peek() == Some(b',') {
-                    self.skip();
-                }
+            Pattern::Comma | Pattern::Group if !self.template.fill_mode && self.peek() == Some(b',') => {
+                self.skip();
             }
             Pattern::Currency => self.skip_other_text(1),
             Pattern::Ordinal | Pattern::OrdinalLower => {

@@ -141,16 +141,16 @@ impl Writer<'_> {
                 }
             }
             Pattern::Currency => self.out.push(' '),
-            Pattern::Ordinal | Pattern::OrdinalLower => {
-                if self.digits.first() != Some(&b'#') && !self.is_negative && !self.template.has_point {
-                    let ordinal = if pattern == Pattern::Ordinal { Ordinal::Upper } else { Ordinal::Lower };
-                    let text = String::from_utf8_lossy(self.digits);
-                    if !text.ends_with(|digit: char| digit.is_ascii_digit()) {
-                        let message = format!("\"{text}\" is not a number");
-                        return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message));
-                    }
-                    self.out.push_str(ordinal_ending(&text, ordinal));
+            Pattern::Ordinal | Pattern::OrdinalLower
+                if self.digits.first() != Some(&b'#') && !self.is_negative && !self.template.has_point =>
+            {
+                let ordinal = if pattern == Pattern::Ordinal { Ordinal::Upper } else { Ordinal::Lower };
+                let text = String::from_utf8_lossy(self.digits);
+                if !text.ends_with(|digit: char| digit.is_ascii_digit()) {
+                    let message = format!("\"{text}\" is not a number");
+                    return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message));
                 }
+                self.out.push_str(ordinal_ending(&text, ordinal));
             }
             Pattern::Minus if self.is_negative => self.out.push('-'),
             Pattern::Plus if !self.is_negative => self.out.push('+'),

@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     /// The place in `names` of the first name that the text starts with, in any case.
     pub(super) fn name(&mut self, names: &[&str], pattern: &Pattern) -> Result<i32> {
         let starts_with = |name: &&str| self.rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        match names.iter().position(|name| starts_with(&name)) {
+        match names.iter().position(starts_with) {
             Some(place) => {
                 self.rest = &self.rest[names[place].len()..];
                 Ok(place as i32)
