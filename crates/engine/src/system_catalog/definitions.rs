@@ -311,6 +311,18 @@ fn action(event: &str, letter: char) -> String {
     format!("{event} {words}")
 }
 
+/// Whether rows can be changed through a view; of one of its columns, when given: what a statement that does so would be told.
+pub fn view_is_updatable(context: &SystemContext, view: &Relation, column: Option<&str>) -> bool {
+    let name = relation_name(context, view.oid, Qualify::Always);
+    let sql = match column {
+        Some(column) => format!("UPDATE {name} SET {} = NULL", quote_identifier(column)),
+        None => format!("DELETE FROM {name}"),
+    };
+    let environment = Environment::new(Arc::new(context.names.clone()), Arc::default());
+    let statements = binder::parse(&sql).unwrap_or_default();
+    statements.first().is_some_and(|statement| binder::bind(&statement.node, &environment).is_ok())
+}
+
 /// A view's query as pg_get_viewdef prints it.
 pub fn view(_context: &SystemContext, relation: &Relation, _style: Style) -> Option<String> {
     match &relation.kind {

@@ -194,15 +194,11 @@ fn name_function(source: &str, given: Arguments, context: &SystemContext) -> Opt
             None if names.relation(given.oid(0)).is_some() => Datum::Bool(false),
             None => NULL,
         },
-        "pg_relation_is_updatable" => {
-            Datum::Int4(match names.catalog.relation(given.oid(0)).map(|relation| relation.relkind()) {
-                Some('r') => 28,
-                _ => 0,
-            })
-        }
+        // UPDATE, INSERT and DELETE as bits 2 to 4.
+        "pg_relation_is_updatable" => Datum::Int4(if is_updatable(context, given.oid(0), None) { 28 } else { 0 }),
         "pg_column_is_updatable" => {
-            let is_table = names.catalog.relation(given.oid(0)).is_some_and(|relation| relation.relkind() == 'r');
-            Datum::Bool(is_table && given.int(1) > 0)
+            let position = usize::try_from(given.int(1) - 1).ok();
+            Datum::Bool(position.is_some_and(|position| is_updatable(context, given.oid(0), Some(position))))
         }
         "pg_get_replica_identity_index" => replica_identity(context, given.oid(0)),
         "acldefault_sql" => default_privileges(context, given.text(0), given.oid(1)),
@@ -266,6 +262,17 @@ fn default_privileges(context: &SystemContext, kind: &str, owner: Oid) -> Datum 
     let items = items.into_iter().filter(|(_, letters)| !letters.is_empty());
     let items = items.map(|(grantee, letters)| text(format!("{grantee}={letters}/{owner}")));
     super::row::array(SqlType::ACLITEM, items.collect())
+}
+
+/// Whether a table, or a view that stands for one, can be changed; one of its columns, when given by position.
+fn is_updatable(context: &SystemContext, relation: Oid, position: Option<usize>) -> bool {
+    let Some(relation) = context.names.catalog.relation(relation) else { return false };
+    let column = position.and_then(|position| relation.attributes.get(position)).map(|attribute| &*attribute.name);
+    match relation.kind {
+        RelationKind::Table { .. } => true,
+        RelationKind::View { .. } => definitions::view_is_updatable(context, relation, column),
+        _ => false,
+    }
 }
 
 fn replica_identity(context: &SystemContext, table: Oid) -> Datum {

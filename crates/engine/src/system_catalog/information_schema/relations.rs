@@ -41,7 +41,8 @@ pub(super) fn tables(view: &mut View) {
         };
         let mut row = view.row();
         row.object("table", view.context, &schema, &relation.name).text("table_type", table_type);
-        row.yes_or_no("is_insertable_into", is_table).yes_or_no("is_typed", false);
+        let insertable = is_table || definitions::view_is_updatable(view.context, &relation, None);
+        row.yes_or_no("is_insertable_into", insertable).yes_or_no("is_typed", false);
         view.push(row);
     }
     for relation in &builtins().system_relations {
@@ -113,7 +114,11 @@ fn user_column(row: &mut NamedRow, view: &View, relation: &Relation, position: u
         row.text("identity_generation", if identity == IdentityKind::Always { "ALWAYS" } else { "BY DEFAULT" });
         identity_sequence(row, view, relation.oid, position);
     }
-    row.yes_or_no("is_updatable", relation.relkind() == 'r');
+    let updatable = match relation.kind {
+        RelationKind::View { .. } => definitions::view_is_updatable(context, relation, Some(&attribute.name)),
+        _ => relation.relkind() == 'r',
+    };
+    row.yes_or_no("is_updatable", updatable);
 }
 
 fn identity_sequence(row: &mut NamedRow, view: &View, table: Oid, position: usize) {
@@ -138,9 +143,9 @@ pub(super) fn views(view: &mut View) {
         row.object("table", view.context, &schema, &relation.name);
         row.set("view_definition", definitions::view(view.context, &relation, Style::default()).map_or(types::Datum::Null, text));
         row.text("check_option", check_option.as_deref().unwrap_or("none").to_ascii_uppercase());
-        for column in
-            ["is_updatable", "is_insertable_into", "is_trigger_updatable", "is_trigger_deletable", "is_trigger_insertable_into"]
-        {
+        let updatable = definitions::view_is_updatable(view.context, &relation, None);
+        row.yes_or_no("is_updatable", updatable).yes_or_no("is_insertable_into", updatable);
+        for column in ["is_trigger_updatable", "is_trigger_deletable", "is_trigger_insertable_into"] {
             row.yes_or_no(column, false);
         }
         view.push(row);
