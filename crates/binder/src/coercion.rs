@@ -129,7 +129,9 @@ impl Binder<'_> {
         }
         let source = typed.ty();
         if source.oid == target.oid && (target.typmod < 0 || target.typmod == source.typmod) {
-            return Ok(Some(typed.expr));
+            // A written cast to the bare type forgets the modifier.
+            let forgets = context == Context::Explicit && target.typmod < 0 && source.typmod >= 0;
+            return Ok(Some(if forgets { cast(typed.expr, CastMethod::Relabel, target, context) } else { typed.expr }));
         }
         if !can_coerce(&self.names, &[source.oid], &[target.oid], context) {
             return Ok(None);

@@ -53,7 +53,10 @@ impl Binder<'_> {
         };
         let having_references = having_from..self.level().references.len();
         let keys = self.bind_order_by(&select.sort_clause, &mut targets)?;
+        let before_grouping = targets.len();
         let grouping = self.bind_group_by(select, &mut targets)?;
+        // Grouping expressions live in the aggregation; as output they would spoil DISTINCT.
+        targets.truncate(before_grouping);
         let distinct = self.bind_distinct_clause(&select.distinct_clause, &mut targets, &keys)?;
         let limits = self.bind_limits(select)?;
         let windows_from = self.level().references.len();

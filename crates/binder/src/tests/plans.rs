@@ -237,6 +237,12 @@ Insert t (#6::23[-1], #8, Null, Null)
 }
 
 #[test]
+fn distinct_sees_the_target_list_only() {
+    let plan = plan_of("SELECT DISTINCT a + 1 FROM t GROUP BY a, b");
+    assert!(plan.contains("Project #4=int4pl(#1, Int4(1))\n"), "{plan}");
+}
+
+#[test]
 fn definitions_print_qualified_and_bind_again() {
     let stored = Names::new(Arc::new(catalog()), Vec::new());
     let stored = Environment::new(Arc::new(stored), Arc::new(FormatSettings::default()));
