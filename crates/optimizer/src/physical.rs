@@ -163,6 +163,7 @@ impl<'a> Planner<'a> {
         if columns.iter().all(picked) {
             let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
             if input.columns.iter().map(|column| column.id).eq(ids.iter().copied()) || narrow_scan(&mut input, &ids) {
+                input.estimate = self.estimate(&input.operator, &input.columns);
                 return Ok(input);
             }
         }
@@ -286,9 +287,17 @@ fn narrow_scan(plan: &mut PhysicalPlan, ids: &[ColumnId]) -> bool {
     }
     let read = filter.as_ref().map(Expr::columns).unwrap_or_default();
     let dropped = plan.columns.iter().zip(sources.iter()).filter(|(column, _)| !ids.contains(&column.id));
-    hidden.extend(dropped.filter(|(column, _)| read.contains(&column.id)).map(|(column, source)| (*source, *column)));
+    let (filtered, others): (Vec<_>, Vec<_>) =
+        dropped.map(|(column, source)| (*source, *column)).partition(|(_, column)| read.contains(&column.id));
+    hidden.extend(filtered);
     *sources = kept.iter().map(|(source, _)| *source).collect();
     plan.columns = kept.into_iter().map(|(_, column)| column).collect();
+    if let Operator::IndexScan(scan) = &mut plan.operator
+        && let Some(condition) = &scan.condition
+    {
+        let named = condition.columns();
+        scan.unread.extend(others.into_iter().filter(|(_, column)| named.contains(&column.id)));
+    }
     true
 }
 

@@ -171,8 +171,9 @@ pub struct IndexScan {
     pub reverse: bool,
     /// What the index conditions do not already guarantee.
     pub filter: Option<Expr>,
-    /// The index conditions as written, for EXPLAIN.
+    /// The index conditions as written, for EXPLAIN, and the columns that only they mention, which are not read.
     pub condition: Option<Expr>,
+    pub unread: Vec<(ScanSource, Given)>,
 }
 
 #[derive(Clone, Debug)]

@@ -138,6 +138,7 @@ impl Planner<'_> {
             reverse: false,
             filter: take(outside),
             condition: take(inside),
+            unread: Vec::new(),
         });
         self.node(operator, given)
     }

@@ -124,6 +124,7 @@ impl Planner<'_> {
             reverse,
             filter: conjuncts::join(terms),
             condition: None,
+            unread: Vec::new(),
         });
         self.node(operator, given)
     }

@@ -53,7 +53,7 @@ impl<'a> Columns<'a> {
                 1
             }
             Operator::IndexScan(scan) => {
-                let hidden = scan.hidden.iter().map(|(source, given)| (*source, given.id));
+                let hidden = scan.hidden.iter().chain(&scan.unread).map(|(source, given)| (*source, given.id));
                 let all = plan.columns.iter().zip(&scan.sources).map(|(given, source)| (*source, given.id));
                 self.note_scan(&scan.relation, &scan.alias, all.chain(hidden));
                 1
