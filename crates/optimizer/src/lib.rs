@@ -14,6 +14,7 @@ mod physical;
 mod prune_columns;
 mod push_down_filter;
 mod push_down_semi_join;
+pub mod sampling;
 mod simplify_condition;
 mod transitivity;
 mod walk;
@@ -30,7 +31,7 @@ use types::Result;
 pub trait Statistics {
     /// Rows of a table.
     fn row_count(&self, table: TableId) -> Option<f64>;
-    /// Different values of an attribute.
+    /// Different values of an attribute. Asked only where plans depend on it; [`sampling`] can answer.
     fn distinct(&self, table: TableId, attribute: usize) -> Option<f64>;
 }
 

@@ -6,7 +6,7 @@ mod join;
 mod join_order;
 mod ordered;
 
-use std::collections::HashMap;
+use std::{cell::RefCell, collections::HashMap};
 
 use catalog::Catalog;
 use expr::{ColumnId, Expr};
@@ -14,6 +14,7 @@ use plan::{
     logical::{Computed, Given, LogicalPlan, Scan, SetOperator},
     physical::{self, Estimate, Operator, PhysicalPlan, ScanSource},
 };
+use storage::TableId;
 use types::Result;
 
 use crate::{Statistics, columns::output, conjuncts};
@@ -23,14 +24,26 @@ pub(crate) struct Planner<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) statistics: &'a dyn Statistics,
     /// How many different values a column has, as far as known.
-    distinct: HashMap<ColumnId, f64>,
+    distinct: RefCell<HashMap<ColumnId, Distinct>>,
     /// Estimates of the WITH queries planned so far.
     ctes: Vec<Estimate>,
 }
 
+/// How many different values a column has.
+#[derive(Clone, Copy)]
+enum Distinct {
+    Known(f64),
+    /// To be asked of the statistics when a plan depends on it.
+    Attribute {
+        table: TableId,
+        attribute: usize,
+        rows: f64,
+    },
+}
+
 impl<'a> Planner<'a> {
     pub(crate) fn new(catalog: &'a Catalog, statistics: &'a dyn Statistics) -> Planner<'a> {
-        Planner { catalog, statistics, distinct: HashMap::new(), ctes: Vec::new() }
+        Planner { catalog, statistics, distinct: RefCell::default(), ctes: Vec::new() }
     }
 
     pub(crate) fn note_cte(&mut self, estimate: Estimate) {

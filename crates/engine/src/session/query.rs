@@ -377,7 +377,8 @@ impl optimizer::Statistics for StoreStatistics<'_> {
         state.tables.get(&table).map(|data| data.rows.len() as f64)
     }
 
-    fn distinct(&self, _table: TableId, _attribute: usize) -> Option<f64> {
-        None
+    fn distinct(&self, table: TableId, attribute: usize) -> Option<f64> {
+        let state = self.state.get_or_init(|| self.store.snapshot());
+        optimizer::sampling::distinct_values(state.tables.get(&table)?, attribute)
     }
 }

@@ -11,7 +11,7 @@ use plan::{
 };
 use types::{Datum, Oid, Physical, SqlType};
 
-use super::Planner;
+use super::{Distinct, Planner};
 use crate::conjuncts;
 
 /// A condition that an index could serve: a column compared with what does not depend on the row.
@@ -68,12 +68,15 @@ impl Planner<'_> {
         let Some(table) = scan.relation.storage() else { return };
         let rows = self.statistics.row_count(table).unwrap_or(1000.0).max(1.0);
         for (attribute, column) in &scan.columns {
-            let known = self.statistics.distinct(table, *attribute);
-            let distinct = known.unwrap_or_else(|| if self.is_unique(scan, *attribute) { rows } else { rows.min(200.0) });
-            self.distinct.insert(column.id, distinct.max(1.0));
+            let distinct = if self.is_unique(scan, *attribute) {
+                Distinct::Known(rows)
+            } else {
+                Distinct::Attribute { table, attribute: *attribute, rows }
+            };
+            self.distinct.borrow_mut().insert(column.id, distinct);
         }
         if let Some(id) = scan.row_id {
-            self.distinct.insert(id, rows);
+            self.distinct.borrow_mut().insert(id, Distinct::Known(rows));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Estimates of rows, widths and costs, loosely as PostgreSQL makes them.
 
-use expr::Expr;
+use expr::{ColumnId, Expr};
 use plan::{
     comparison::Order,
     logical::{Given, JoinKind, SetOperator},
@@ -8,7 +8,7 @@ use plan::{
 };
 use types::{Datum, Physical};
 
-use super::Planner;
+use super::{Distinct, Planner};
 use crate::conjuncts;
 
 /// PostgreSQL's cost of processing one row, one expression, one index entry.
@@ -159,10 +159,23 @@ impl Planner<'_> {
     /// Different values of an expression.
     pub(super) fn distinct(&self, expression: &Expr) -> f64 {
         match expression {
-            Expr::Column { id, .. } => self.distinct.get(id).copied().unwrap_or(DEFAULT_DISTINCT),
+            Expr::Column { id, .. } => self.distinct_of(*id),
             Expr::Cast { operand, .. } => self.distinct(operand),
             Expr::Constant { .. } => 1.0,
             _ => DEFAULT_DISTINCT,
+        }
+    }
+
+    fn distinct_of(&self, id: ColumnId) -> f64 {
+        let known = self.distinct.borrow().get(&id).copied();
+        match known {
+            None => DEFAULT_DISTINCT,
+            Some(Distinct::Known(distinct)) => distinct,
+            Some(Distinct::Attribute { table, attribute, rows }) => {
+                let distinct = self.statistics.distinct(table, attribute).unwrap_or(DEFAULT_DISTINCT.min(rows)).max(1.0);
+                self.distinct.borrow_mut().insert(id, Distinct::Known(distinct));
+                distinct
+            }
         }
     }
 
