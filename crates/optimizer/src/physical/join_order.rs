@@ -157,36 +157,48 @@ impl Joins<'_> {
         })
     }
 
+    /// The cheapest of all orders. Relations that no condition connects are multiplied only when there is no other way: an estimate of
+    /// one row is too often wrong to build a product on.
     fn all_orders(&mut self) -> HashMap<Set, Expected> {
+        let all = (1 << self.sides.len()) - 1;
+        let connected = self.orders(false);
+        if connected.contains_key(&all) { connected } else { self.orders(true) }
+    }
+
+    fn orders(&mut self, products: bool) -> HashMap<Set, Expected> {
         let count = self.sides.len();
         let mut best: HashMap<Set, Expected> = (0..count).map(|number| (1 << number, self.relation(number))).collect();
         for set in 1..1_u128 << count {
             if set.count_ones() < 2 {
                 continue;
             }
-            let mut cheapest: Option<Expected> = None;
-            // Pairs that no condition connects are tried only when no others make the set.
-            for connected in [true, false] {
-                let mut part = (set - 1) & set;
-                while part > 0 {
-                    let rest = set & !part;
-                    if part > rest {
-                        let terms = self.between(part, rest);
-                        if (terms != 0) == connected {
-                            let (left, right) = (best[&part], best[&rest]);
-                            let joined = self.expect(&left, &right, terms);
-                            if cheapest.is_none_or(|known| joined.cost < known.cost) {
-                                cheapest = Some(joined);
-                            }
+            let mut cheapest: Option<(bool, Expected)> = None;
+            let mut part = (set - 1) & set;
+            while part > 0 {
+                let rest = set & !part;
+                if part > rest
+                    && let (Some(left), Some(right)) = (best.get(&part).copied(), best.get(&rest).copied())
+                {
+                    let terms = self.between(part, rest);
+                    if terms != 0 || products {
+                        let joined = self.expect(&left, &right, terms);
+                        // A connected pair is preferred to a product whatever they seem to cost.
+                        let better =
+                            cheapest.is_none_or(
+                                |(connected, known)| {
+                                    if connected == (terms != 0) { joined.cost < known.cost } else { !connected }
+                                },
+                            );
+                        if better {
+                            cheapest = Some((terms != 0, joined));
                         }
                     }
-                    part = (part - 1) & set;
                 }
-                if cheapest.is_some() {
-                    break;
-                }
+                part = (part - 1) & set;
             }
-            best.insert(set, cheapest.expect("every set can be made of two parts"));
+            if let Some((_, joined)) = cheapest {
+                best.insert(set, joined);
+            }
         }
         best
     }
