@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 from local_server import LocalServer, find_program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SUITES = ROOT.parent / "shared" / "conformance"
+SUITES = pathlib.Path(os.environ.get("HELIOSDB_CONFORMANCE", ROOT.parent / "shared" / "conformance"))
 
 
 class Failed(Exception):

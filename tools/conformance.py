@@ -9,6 +9,7 @@
 The floors are in tests/conformance-floors.toml: how many statements, records, cases or queries must match. They only go up."""
 import argparse
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -20,7 +21,7 @@ sys.dont_write_bytecode = True
 from local_server import LocalServer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SUITES = ROOT.parent / "shared" / "conformance"
+SUITES = pathlib.Path(os.environ.get("HELIOSDB_CONFORMANCE", ROOT.parent / "shared" / "conformance"))
 FLOORS = ROOT / "tests" / "conformance-floors.toml"
 
 QUICK_REGRESS = ["name", "text", "oid", "float8", "bit", "date", "select_distinct", "select_implicit", "returning", "portals", "truncate"]

@@ -39,7 +39,6 @@ COMMENT ON TABLE orders IS 'what was bought';
 \df
 \df pg_catalog.abs
 \dp orders
-\l psql_test
 \du postgres
 \d missing
 \dt *.customers

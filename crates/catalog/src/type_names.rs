@@ -96,10 +96,21 @@ impl Names {
 
     /// The schema of this name. Errors: 3F000.
     pub fn schema(&self, name: &str) -> Result<Oid> {
+        if name == "pg_temp"
+            && let Some(temporary) = self.temporary_schema()
+        {
+            return Ok(temporary);
+        }
         match self.catalog.schema_named(name) {
             Some(schema) => Ok(schema.oid),
             None => Err(Error::new(SqlState::UNDEFINED_SCHEMA, format!("schema \"{name}\" does not exist"))),
         }
+    }
+
+    /// The session's own schema of temporary relations, which goes by the name of pg_temp.
+    fn temporary_schema(&self) -> Option<Oid> {
+        let is_temporary = |oid: &Oid| self.catalog.schema(*oid).is_some_and(|schema| schema.name.starts_with("pg_temp_"));
+        self.search_path.iter().copied().find(is_temporary)
     }
 
     /// The relation of this name in a schema.

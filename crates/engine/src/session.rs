@@ -162,6 +162,7 @@ fn position_in_characters(mut error: Error, sql: &str) -> Error {
 impl Session {
     /// Long work is handed to this.
     pub fn set_offload(&mut self, offload: Arc<dyn Offload>) {
+        *self.hooks.offload.lock() = offload.clone();
         self.offload = offload;
     }
 

@@ -109,6 +109,10 @@ pub trait SessionHooks: Send + Sync {
     /// Schemas searched for unqualified names, in order; `pg_catalog` first when implicit and asked for.
     fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>>;
     fn backend_pid(&self) -> i32;
+    /// Runs work that takes long by itself where it holds nobody up.
+    fn run_long(&self, work: &mut dyn FnMut()) {
+        work();
+    }
     fn next_value(&self, sequence: Oid) -> Result<i64>;
     fn current_value(&self, sequence: Oid) -> Result<i64>;
     fn last_value(&self) -> Result<i64>;

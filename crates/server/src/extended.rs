@@ -81,7 +81,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Ok(())
             }
-            Err(error) => Err(session.refuse_message(error)),
+            Err(error) => match session.cursor_columns(name) {
+                Some(columns) => {
+                    let types = session.wire_types(&columns);
+                    backend::row_description(&mut self.output, &columns, &types, &[]);
+                    Ok(())
+                }
+                None => Err(session.refuse_message(error)),
+            },
         }
     }
 

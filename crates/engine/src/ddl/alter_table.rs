@@ -32,7 +32,7 @@ impl Session {
         };
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("ALTER TABLE without a name"))?;
         if statement.missing_ok && find_relation(&*self.names()?, range)?.is_none() {
-            self.skipped(SqlState::UNDEFINED_TABLE, format!("relation \"{}\" does not exist, skipping", written_name(range)));
+            self.notice(format!("relation \"{}\" does not exist, skipping", written_name(range)));
             return Ok(command(tag));
         }
         let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;
@@ -143,7 +143,7 @@ impl Session {
         let at = match constraint_position(relation, name) {
             Ok(at) => at,
             Err(error) if missing_ok => {
-                self.skipped(error.sqlstate(), format!("{}, skipping", error.message()));
+                self.notice(format!("{}, skipping", error.message()));
                 return Ok(());
             }
             Err(error) => return Err(error),

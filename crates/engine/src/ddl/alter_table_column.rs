@@ -136,7 +136,7 @@ impl Session {
         let position = match live_position(relation, name) {
             Ok(position) => position,
             Err(error) if missing_ok => {
-                self.skipped(error.sqlstate(), format!("{}, skipping", error.message()));
+                self.notice(format!("{}, skipping", error.message()));
                 return Ok(());
             }
             Err(error) => return Err(error),

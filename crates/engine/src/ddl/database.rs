@@ -50,7 +50,7 @@ impl Session {
     pub(crate) fn drop_database(&mut self, statement: &DropdbStmt) -> Result<Outcome> {
         self.refuse_in_block("DROP DATABASE")?;
         if statement.missing_ok && self.cluster.database(&statement.dbname).is_none() {
-            self.skipped(SqlState::UNDEFINED_DATABASE, format!("database \"{}\" does not exist, skipping", statement.dbname));
+            self.notice(format!("database \"{}\" does not exist, skipping", statement.dbname));
             return Ok(command("DROP DATABASE"));
         }
         let force = statement

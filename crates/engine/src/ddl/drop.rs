@@ -63,7 +63,7 @@ impl Session {
         if !range.schemaname.is_empty() && names.catalog.schema_named(&range.schemaname).is_none() {
             let message = format!("schema \"{}\" does not exist", range.schemaname);
             if missing_ok {
-                self.skipped(SqlState::UNDEFINED_SCHEMA, format!("{message}, skipping"));
+                self.notice(format!("{message}, skipping"));
                 return Ok(());
             }
             return Err(Error::new(SqlState::UNDEFINED_SCHEMA, message));
@@ -71,7 +71,7 @@ impl Session {
         let Some(relation) = find_relation(&names, &range)? else {
             let message = format!("{word} \"{}\" does not exist", written_name(&range));
             if missing_ok {
-                self.skipped(SqlState::UNDEFINED_TABLE, format!("{word} \"{}\" does not exist, skipping", range.relname));
+                self.notice(format!("{word} \"{}\" does not exist, skipping", range.relname));
                 return Ok(());
             }
             let sqlstate = if kind == ObjectType::ObjectIndex { SqlState::UNDEFINED_OBJECT } else { SqlState::UNDEFINED_TABLE };
@@ -97,7 +97,7 @@ impl Session {
         let Some(schema) = names.catalog.schema_named(name) else {
             let message = format!("schema \"{name}\" does not exist");
             if missing_ok {
-                self.skipped(SqlState::UNDEFINED_SCHEMA, format!("{message}, skipping"));
+                self.notice(format!("{message}, skipping"));
                 return Ok(());
             }
             return Err(Error::new(SqlState::UNDEFINED_SCHEMA, message));
@@ -124,7 +124,7 @@ impl Session {
         let Some(ty) = names.type_by_name(schema, bare) else {
             let message = format!("type \"{}\" does not exist", parts.join("."));
             if missing_ok {
-                self.skipped(SqlState::UNDEFINED_OBJECT, format!("{message}, skipping"));
+                self.notice(format!("{message}, skipping"));
                 return Ok(());
             }
             return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));

@@ -38,7 +38,7 @@ impl Session {
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("RENAME without a relation"))?;
         let tag = relation_tag(ObjectType::try_from(statement.relation_type).unwrap_or(kind), kind);
         if statement.missing_ok && find_relation(&*self.names()?, range)?.is_none() {
-            self.skipped(SqlState::UNDEFINED_TABLE, format!("relation \"{}\" does not exist, skipping", written_name(range)));
+            self.notice(format!("relation \"{}\" does not exist, skipping", written_name(range)));
             return Ok(command(tag));
         }
         let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;

@@ -48,7 +48,7 @@ impl Session {
         let names = self.names()?;
         let Some(relation) = super::find_relation(&names, range)? else {
             if statement.missing_ok {
-                self.skipped(SqlState::UNDEFINED_TABLE, format!("relation \"{}\" does not exist, skipping", range.relname));
+                self.notice(format!("relation \"{}\" does not exist, skipping", range.relname));
                 return Ok(command("ALTER SEQUENCE"));
             }
             return Err(relation_named(&names, range).expect_err("it was just not found"));

@@ -67,7 +67,8 @@ impl Session {
         Ok(command("DECLARE CURSOR"))
     }
 
-    pub(crate) fn cursor_columns(&self, name: &str) -> Option<Arc<[OutputColumn]>> {
+    /// The columns of the SQL cursor of this name, which Describe takes for a portal's.
+    pub fn cursor_columns(&self, name: &str) -> Option<Arc<[OutputColumn]>> {
         self.cursors.get(name).map(|cursor| cursor.rows.columns.clone())
     }
 

@@ -259,6 +259,8 @@ impl Session {
             PortalState::Open { rows, pending } => {
                 let room = if limit == 0 { usize::MAX } else { limit - given };
                 if room == 0 {
+                    // The client's time is not the statement's.
+                    rows.deadline = None;
                     return Ok(PortalStep::Suspended);
                 }
                 let batch = match pending.take() {
@@ -291,7 +293,7 @@ impl Session {
         if !super::statement::is_planned(&parsed.node) {
             return self.execute_utility(&parsed.node, &statement.text, parameters).await;
         }
-        let _deadline = self.start_statement_deadline();
+        let deadline = self.start_statement_deadline();
         let hints: Vec<Option<SqlType>> = statement.parameters.iter().copied().map(Some).collect();
         self.begin_statement()?;
         let names = super::environment::names(self)?;
@@ -309,7 +311,7 @@ impl Session {
                 plan
             }
         };
-        self.run_planned(&planned, parameters).await
+        Ok(self.run_planned(&planned, parameters).await?.until(deadline))
     }
 
     /// The end of a pipeline (Sync): commits the implicit transaction.

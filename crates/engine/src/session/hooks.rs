@@ -19,6 +19,7 @@ use super::{environment::search_path_oids, shared::SessionShared, shared_transac
 use crate::{
     clock,
     cluster::{Cluster, Database},
+    offload::{Here, Offload},
     settings::setting_facts,
     system_catalog::{self, *},
 };
@@ -34,6 +35,8 @@ pub struct Hooks {
     random: Mutex<Option<StdRng>>,
     /// Whether the transaction's id has been shown.
     id_shown: AtomicU64,
+    /// Where functions that take long by themselves run; the session's.
+    pub(crate) offload: Mutex<Arc<dyn Offload>>,
 }
 
 impl Hooks {
@@ -46,6 +49,7 @@ impl Hooks {
             sequences: Mutex::default(),
             random: Mutex::default(),
             id_shown: AtomicU64::new(0),
+            offload: Mutex::new(Arc::new(Here)),
         }
     }
 
@@ -133,6 +137,11 @@ impl SessionHooks for Hooks {
 
     fn current_database(&self) -> Arc<str> {
         self.database.name.clone()
+    }
+
+    fn run_long(&self, work: &mut dyn FnMut()) {
+        let offload = self.offload.lock().clone();
+        offload.run(work);
     }
 
     fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>> {

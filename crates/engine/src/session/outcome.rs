@@ -7,7 +7,10 @@ use expr::Batch;
 use plan::OutputColumn;
 use types::Datum;
 
-use crate::copy::{CopyIn, CopyOut};
+use crate::{
+    copy::{CopyIn, CopyOut},
+    timer::Deadline,
+};
 
 /// The result of one statement.
 pub enum Outcome {
@@ -22,6 +25,16 @@ pub enum Outcome {
     Empty,
 }
 
+impl Outcome {
+    /// The same, its rows to be computed before the deadline.
+    pub(crate) fn until(mut self, deadline: Option<Deadline>) -> Outcome {
+        if let Outcome::Rows(rows) = &mut self {
+            rows.deadline = deadline;
+        }
+        self
+    }
+}
+
 /// Rows of a statement, pulled by [`crate::Session::next_batch`].
 pub struct Rows {
     pub columns: Arc<[OutputColumn]>,
@@ -29,6 +42,8 @@ pub struct Rows {
     pub(crate) tag: Tag,
     /// Rows given out so far.
     pub(crate) sent: u64,
+    /// The statement's timeout, armed while its rows are being computed.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 pub(crate) enum RowSource {
@@ -49,7 +64,7 @@ pub(crate) enum Tag {
 
 impl Rows {
     pub(crate) fn buffered(columns: Arc<[OutputColumn]>, batches: impl Into<VecDeque<Batch>>, tag: Tag) -> Rows {
-        Rows { columns, source: RowSource::Buffered(batches.into()), tag, sent: 0 }
+        Rows { columns, source: RowSource::Buffered(batches.into()), tag, sent: 0, deadline: None }
     }
 
     /// Rows of values, for statements that are not queries.

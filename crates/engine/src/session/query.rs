@@ -114,6 +114,7 @@ impl Session {
             source: RowSource::Streaming { execution: Box::new(execution), long: planned.is_long },
             tag: Tag::Counted("SELECT"),
             sent: 0,
+            deadline: None,
         })
     }
 
@@ -143,7 +144,7 @@ impl Session {
                         Command::Update => Tag::Fixed(format!("UPDATE {count}")),
                         Command::Delete => Tag::Fixed(format!("DELETE {count}")),
                     };
-                    return Ok(Rows { columns: planned.columns.clone(), source: RowSource::Buffered(batches), tag, sent: 0 });
+                    return Ok(Rows::buffered(planned.columns.clone(), batches, tag));
                 }
                 Staged::Wait(wait) => self.wait_for_lock(wait).await?,
                 Staged::Stale => self.shared.cancellation.check()?,

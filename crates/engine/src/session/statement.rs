@@ -47,10 +47,10 @@ impl Session {
         if !is_planned(node) {
             return self.execute_utility(node, sql, parameters).await;
         }
-        let _deadline = self.start_statement_deadline();
+        let deadline = self.start_statement_deadline();
         self.begin_statement()?;
         let planned = self.plan(node, None, &[])?;
-        self.run_planned(&planned, parameters).await
+        Ok(self.run_planned(&planned, parameters).await?.until(deadline))
     }
 
     /// Ends a statement whose result has been consumed; after the `last` one of a query text, an implicit transaction commits.

@@ -94,8 +94,9 @@ fn session() -> Vec<Function> {
             }
         }),
         strict!("pg_sleep", cx, |seconds: f64| -> Result<&'static str> {
-            sleep(cx, seconds)?;
-            Ok("")
+            let mut slept = Ok(());
+            cx.context.session.run_long(&mut || slept = sleep(cx, seconds));
+            slept.map(|()| "")
         }),
         rows("pg_num_nulls", |cx, row| (0..cx.count()).filter(|&at| cx.is_null(at, row)).count() as i32),
         rows("pg_num_nonnulls", |cx, row| (0..cx.count()).filter(|&at| !cx.is_null(at, row)).count() as i32),
