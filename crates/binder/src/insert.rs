@@ -221,7 +221,10 @@ impl Binder<'_> {
                         part_types[at] = Some(value.ty());
                         value.expr
                     }
-                    _ => self.written_default(target, column.at)?,
+                    _ => {
+                        Self::refuse_part_default(column.steps, column.location)?;
+                        self.written_default(target, column.at)?
+                    }
                 });
             }
             rows.push(converted);
@@ -299,7 +302,10 @@ impl Binder<'_> {
             Some(Ast::SelectStmt(select)) if select.values_lists.len() > 1);
         let mut values: Vec<Option<Expr>> = vec![None; relation.attributes.len()];
         for (column, value) in columns.iter().zip(given) {
-            let Some(value) = value else { continue };
+            let Some(value) = value else {
+                Self::refuse_part_default(column.steps, column.location)?;
+                continue;
+            };
             let at = column.at;
             if overriding == OverridingKind::OverridingUserValue && relation.attributes[at].identity.is_some() {
                 continue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::{Relation, builtin::SystemRelation};
 use expr::{ColumnId, Expr};
-use plan::logical::{Given, LogicalPlan, Scan, SystemAttribute};
+use plan::logical::{Computed, Given, LogicalPlan, Scan, SystemAttribute};
 use types::{Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
@@ -288,17 +288,42 @@ impl Binder<'_> {
         let ty = type_facts::sql_type(&self.names, range.row_type);
         let names: Arc<[Arc<str>]> = range.columns.iter().map(|column| column.name.clone()).collect();
         let fields: Vec<Expr> = range.columns.iter().map(|column| column.expr.clone()).collect();
-        let nullable = range.nullable && matches!(range.source, EntrySource::Table(_));
+        let nullable = range.nullable;
         let row = Expr::Row { fields, names, ty };
         self.note_reference(level, &row, location);
-        if !nullable {
-            return Typed::new(row, location);
-        }
+        let marker = if nullable { self.presence_marker(level, entry) } else { None };
+        let Some((id, marker_type)) = marker else { return Typed::new(row, location) };
         // A row that an outer join made up is NULL as a whole, not a row of NULLs.
-        let id = self.row_identity(level, entry);
         self.columns[id.0 as usize].used = true;
-        let absent = Expr::IsNull { operand: Box::new(Expr::Column { id, ty: SqlType::INT8 }), negated: false };
+        let absent = Expr::IsNull { operand: Box::new(Expr::Column { id, ty: marker_type }), negated: false };
         Typed::new(Expr::Case { branches: vec![(absent, Expr::null(ty))], otherwise: Box::new(row), ty }, location)
+    }
+
+    /// A column that is never NULL in the entry's own rows: a table's row identity, or a constant added to a subquery.
+    fn presence_marker(&mut self, level: usize, entry: usize) -> Option<(ColumnId, SqlType)> {
+        match &self.levels[level].entries[entry].source {
+            EntrySource::Table(_) => Some((self.row_identity(level, entry), SqlType::INT8)),
+            EntrySource::Plan(Some(_)) => {
+                if let Some(id) = self.levels[level].entries[entry].row_id {
+                    return Some((id, SqlType::BOOL));
+                }
+                let depth = self.depth_of(level);
+                let id = self.new_column_at(depth);
+                let range = &mut self.levels[level].entries[entry];
+                let EntrySource::Plan(plan) = &mut range.source else { return None };
+                let input = plan.take()?;
+                let passed = range.columns.iter().filter_map(|column| match column.expr {
+                    Expr::Column { id, ty } => Some(Computed { id, expression: Expr::Column { id, ty } }),
+                    _ => None,
+                });
+                let present = Computed { id, expression: Expr::constant(types::Datum::Bool(true), SqlType::BOOL) };
+                let columns = passed.chain([present]).collect();
+                *plan = Some(Box::new(LogicalPlan::Project { input, columns }));
+                range.row_id = Some(id);
+                Some((id, SqlType::BOOL))
+            }
+            _ => None,
+        }
     }
 
     /// 42703 with the hint that fits (errorMissingColumn).

@@ -1,7 +1,7 @@
 //! The target table of INSERT, UPDATE and DELETE, assignments to its columns, and RETURNING.
 
 use catalog::{IdentityKind, Relation, RelationKind, type_names::NamedRelation};
-use expr::Expr;
+use expr::{Expr, expression::CastMethod};
 use pg_query::protobuf::{AIndices, Node, RangeVar, ReturningClause, node::Node as Ast};
 use plan::{
     OutputColumn,
@@ -127,6 +127,11 @@ impl Binder<'_> {
                     .at(position)
             });
         };
+        // A domain is checked once all parts are assigned.
+        let base = match base {
+            Expr::Cast { operand, method: CastMethod::Domain { .. }, .. } => *operand,
+            other => other,
+        };
         match ast::content(first)? {
             Ast::String(field) => {
                 let Some((fields, types)) = names.composite_fields(type_facts::base(&names, ty.oid)) else {
@@ -174,6 +179,16 @@ impl Binder<'_> {
             }
             _ => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "row expansion via \"*\" is not supported here").at(position)),
         }
+    }
+
+    /// 0A000: DEFAULT for a part of a column.
+    pub(crate) fn refuse_part_default(steps: &[Node], location: i32) -> Result<()> {
+        let what = match steps.first().and_then(|step| step.node.as_ref()) {
+            None => return Ok(()),
+            Some(Ast::AIndices(_)) => "an array element",
+            Some(_) => "a subfield",
+        };
+        Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot set {what} to DEFAULT")).at(ast::position(location)))
     }
 
     /// A row or array whose part was assigned, checked against the domain that the column is of.

@@ -113,6 +113,7 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::SYNTAX_ERROR, message));
             }
             let Some(value) = value else {
+                Self::refuse_part_default(&target.indirection, target.location)?;
                 if attribute.generated.is_none() {
                     whole.push(at);
                     let default = self.column_default(relation, at)?;
