@@ -39,6 +39,10 @@ pub(crate) fn call(
     let Some(implementation) = functions::lookup(function.source) else {
         return Ok(Arc::new(EngineCall { arguments, site }));
     };
+    // As PostgreSQL folds it: the other arguments are not computed, so they cannot fail.
+    if function.strict && arguments.iter().any(|argument| argument.constant().is_some_and(Datum::is_null)) {
+        return Ok(Arc::new(leaf::Constant(Datum::Null)));
+    }
     let all_constant = arguments.iter().all(|argument| argument.constant().is_some());
     let fallible = implementation.fallible || function.volatility == 'v' || arguments.iter().any(|argument| argument.fallible());
     let node = Call { function: implementation, arguments, site, fallible };
