@@ -99,7 +99,7 @@ impl Session {
     /// # fn main() -> heliosdb_nano::Result<()> {
     /// # let db = heliosdb_nano::EmbeddedDatabase::new_in_memory()?;
     /// db.execute("CREATE TABLE squares (n int PRIMARY KEY, square int)")?;
-    /// let insert = db.prepare("INSERT INTO squares VALUES ($1, $1 * $1)")?;
+    /// let insert = db.prepare("INSERT INTO squares VALUES ($1, $1::int * $1::int)")?;
     /// for n in 1..=10 {
     ///     insert.execute(&[&n])?;
     /// }
