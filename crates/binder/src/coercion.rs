@@ -1,11 +1,16 @@
 //! Conversions between types (parse_coerce.c): which are possible in a context, and the expressions that do them.
 
+use std::sync::Arc;
+
 use catalog::{
     UserTypeKind,
     builtin::{BuiltinFunction, builtins},
     type_names::Names,
 };
-use expr::{Expr, expression::CastMethod};
+use expr::{
+    Expr,
+    expression::{CastMethod, DomainName},
+};
 use types::{Datum, Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
@@ -281,8 +286,13 @@ impl Binder<'_> {
             checks.splice(0..0, own);
             at = base.oid;
         }
-        let name = names.format_type_oid(target.oid).into();
-        Ok(Some(CastMethod::Domain { not_null: not_null_anywhere, name, checks }))
+        let ty = names.catalog.user_type(target.oid);
+        let domain = DomainName {
+            schema: ty.and_then(|ty| names.schema_name(ty.schema)).map_or_else(String::new, |schema| schema.to_string()),
+            name: ty.map_or_else(String::new, |ty| ty.name.to_string()),
+            printed: names.format_type_oid(target.oid),
+        };
+        Ok(Some(CastMethod::Domain { domain: Arc::new(domain), not_null: not_null_anywhere, checks }))
     }
 
     /// An unknown literal read as a value of the target type.

@@ -235,7 +235,7 @@ impl Binder<'_> {
             given.push(column);
         }
         let arguments = vec![Expr::constant(Datum::Oid(relation.oid), SqlType::OID)];
-        let call = SetCall { function, arguments, ty: SqlType::RECORD };
+        let call = SetCall { function, arguments, ty: SqlType::RECORD, columns: None };
         let calls = vec![(FunctionSource::Set(call), given)];
         let plan = LogicalPlan::FunctionScan(FunctionScan { calls, alias: relation.name.clone(), ordinality: None });
         let mut entry = RangeEntry::new(EntrySource::Plan(Some(Box::new(plan))), relation.name.clone(), columns);

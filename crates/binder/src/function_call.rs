@@ -236,7 +236,7 @@ impl Binder<'_> {
         let function = candidate.function;
         let (arguments, ty, collation) = self.finish_arguments(call, &candidate, arguments.values)?;
         if function.returns_set {
-            return Ok(Called::Set(SetCall { function, arguments, ty }, call.location));
+            return Ok(Called::Set(SetCall { function, arguments, ty, columns: None }, call.location));
         }
         Ok(Called::Value(Typed::new(Expr::Call { function, arguments, ty, collation, operator: None, position: None }, start)))
     }
@@ -268,10 +268,16 @@ impl Binder<'_> {
         }
         let mut converted = Vec::with_capacity(values.len());
         for (value, declared) in values.into_iter().zip(&declared) {
-            // Literals for "any" parameters are text.
-            let value = if *declared == Oid::ANY && function.kind != 'a' { self.unknown_to_text(value)? } else { value };
+            // A literal for an "any" parameter stays unknown, which pg_typeof shows; a parameter must become something.
+            let is_literal = matches!(value.expr, Expr::Constant { .. });
+            let decide = *declared == Oid::ANY && function.kind != 'a' && !is_literal;
+            let value = if decide { self.unknown_to_text(value)? } else { value };
             let target = type_facts::sql_type(&names, *declared);
-            converted.push(if value.ty().oid == *declared { value.expr } else { self.coerce(value, target, Context::Implicit)? });
+            converted.push(if value.ty().oid == *declared || *declared == Oid::ANY {
+                value.expr
+            } else {
+                self.coerce(value, target, Context::Implicit)?
+            });
         }
         if candidate.expanded > 0 && function.variadic != Oid::ANY {
             let first = converted.len() - candidate.expanded;

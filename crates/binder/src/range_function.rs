@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use expr::Expr;
 use pg_query::protobuf::{Node, RangeFunction, node::Node as Ast};
-use plan::logical::{FunctionScan, FunctionSource, Given, LogicalPlan};
+use plan::logical::{FunctionScan, FunctionSource, Given, LogicalPlan, SetCall};
 use types::{Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
@@ -172,6 +172,7 @@ impl Binder<'_> {
                 return misuse("a column definition list is only allowed for functions returning \"record\"");
             }
             let columns = self.defined_columns(definitions)?;
+            let source = with_definitions(source, &columns);
             return Ok(BoundSource { source, name, columns, scalar: false, row_type: Oid::RECORD });
         }
         if is_record {
@@ -228,6 +229,19 @@ impl Binder<'_> {
             columns.push((Arc::from(definition.colname.as_str()), ty));
         }
         Ok(columns)
+    }
+}
+
+/// Tells a function that returns record which columns it was declared to give. One that returns a single record is called as a set, too:
+/// json_to_record cannot know its fields otherwise.
+fn with_definitions(source: FunctionSource, columns: &[(Arc<str>, SqlType)]) -> FunctionSource {
+    let columns = Some(Arc::from(columns));
+    match source {
+        FunctionSource::Set(call) => FunctionSource::Set(SetCall { columns, ..call }),
+        FunctionSource::Expression(Expr::Call { function, arguments, ty, .. }) if ty.oid == Oid::RECORD => {
+            FunctionSource::Set(SetCall { function, arguments, ty, columns })
+        }
+        expression => expression,
     }
 }
 

@@ -45,7 +45,7 @@ impl Set {
     }
 
     fn call(&self, arguments: &[(Datum, SqlType)], run: &Run) -> Result<set_returning::Rows> {
-        set_returning::call(self.call.function, arguments, self.call.ty, &run.context)
+        set_returning::call(self.call.function, arguments, self.call.ty, self.call.columns.as_deref(), &run.context)
     }
 }
 

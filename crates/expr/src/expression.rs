@@ -194,9 +194,18 @@ pub enum CastMethod {
     Array(Box<CastMethod>, SqlType),
     /// To a domain: the base type's conversion has been made below; checks run here. Each check is its name and a boolean
     /// expression over [`Expr::DomainValue`].
-    Domain { not_null: bool, name: std::sync::Arc<str>, checks: Vec<(std::sync::Arc<str>, Expr)> },
+    Domain { domain: std::sync::Arc<DomainName>, not_null: bool, checks: Vec<(std::sync::Arc<str>, Expr)> },
     /// A row value to another row type, field by field.
     Row(Vec<CastMethod>),
+}
+
+/// How errors name a domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DomainName {
+    pub schema: String,
+    pub name: String,
+    /// As messages print it: with the schema where the search path asks for it.
+    pub printed: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

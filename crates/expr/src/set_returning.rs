@@ -40,21 +40,12 @@ fn none() -> Rows {
     Box::new(std::iter::empty())
 }
 
-/// Calls a set-returning function on evaluated arguments. `result_type` is the call's resolved return type.
+/// Calls a set-returning function on evaluated arguments. `result_type` is the call's resolved return type, `columns` the column definition
+/// list that a function returning record was given. Functions in FROM that return one row value (json_to_record, json_populate_record) may
+/// be called so too, and give its fields as columns.
 ///
 /// Errors: 0A000 for a function that has no implementation yet, naming it.
 pub fn call(
-    function: &'static BuiltinFunction,
-    arguments: &[(Datum, SqlType)],
-    result_type: SqlType,
-    context: &EvalContext,
-) -> Result<Rows> {
-    call_with_columns(function, arguments, result_type, None, context)
-}
-
-/// Like [`call`], with the column definition list that a function returning record was given. Functions in FROM that return one row
-/// value (json_to_record, json_populate_record) may be called so too, and give its fields as columns.
-pub fn call_with_columns(
     function: &'static BuiltinFunction,
     arguments: &[(Datum, SqlType)],
     result_type: SqlType,

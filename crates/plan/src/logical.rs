@@ -134,6 +134,8 @@ pub struct SetCall {
     pub arguments: Vec<Expr>,
     /// The call's resolved return type.
     pub ty: SqlType,
+    /// The column definition list of `AS t (a int, ...)`, for a function that returns record.
+    pub columns: Option<Arc<[(Arc<str>, SqlType)]>>,
 }
 
 /// `FROM f(...)`, `ROWS FROM (f(...), g(...))`: calls side by side, short ones padded with NULL.

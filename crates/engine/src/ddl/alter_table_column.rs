@@ -88,7 +88,7 @@ impl Session {
             let mut altered = altered;
             let mut data = change.table(storage)?;
             if altered.attributes.last().is_some_and(|attribute| attribute.not_null) {
-                refuse_existing_nulls(&altered, &data, altered.attributes.len() - 1)?;
+                refuse_existing_nulls(change.catalog, &altered, &data, altered.attributes.len() - 1)?;
             }
             for constraint in &constraints {
                 match constraint.node.contype() {
@@ -218,7 +218,7 @@ impl Session {
             }
         } else if let Some(storage) = relation.storage() {
             let data = self.open_transaction()?.txn.table(storage)?;
-            refuse_existing_nulls(relation, &data, position)?;
+            refuse_existing_nulls(&self.names()?.catalog, relation, &data, position)?;
         }
         self.put_altered(relation, |altered| altered.attributes[position].not_null = not_null)
     }

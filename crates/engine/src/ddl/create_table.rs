@@ -633,7 +633,7 @@ pub(crate) fn add_key(
     }
     if primary {
         for &position in &columns {
-            refuse_existing_nulls(relation, data, position)?;
+            refuse_existing_nulls(change.catalog, relation, data, position)?;
             relation.attributes[position].not_null = true;
         }
     }
@@ -687,7 +687,7 @@ fn key_positions(relation: &Relation, names: &[String], node: &ConstraintNode, p
 }
 
 /// 23502 when an existing row has NULL in a column that is to be NOT NULL.
-pub(crate) fn refuse_existing_nulls(relation: &Relation, data: &TableData, position: usize) -> Result<()> {
+pub(crate) fn refuse_existing_nulls(catalog: &Catalog, relation: &Relation, data: &TableData, position: usize) -> Result<()> {
     let attribute = &relation.attributes[position];
     for chunk in data.rows.chunks() {
         let column = &chunk.columns()[position];
@@ -696,6 +696,7 @@ pub(crate) fn refuse_existing_nulls(relation: &Relation, data: &TableData, posit
                 SqlState::NOT_NULL_VIOLATION,
                 format!("column \"{}\" of relation \"{}\" contains null values", attribute.name, relation.name),
             )
+            .in_table(catalog.schema(relation.schema).map_or("", |schema| &*schema.name), &*relation.name)
             .in_column(attribute.name.to_string()));
         }
     }

@@ -82,7 +82,7 @@ impl Session {
             Ok(compiled.evaluate(&batch, &context)?.into_column(ty.physical, slots.len()))
         })?;
         if new.attributes[position].not_null {
-            super::create_table::refuse_existing_nulls(new, &fresh, position)?;
+            super::create_table::refuse_existing_nulls(&names.catalog, new, &fresh, position)?;
         }
         for shape in shapes {
             if let Err((row, _)) = fresh.add_index(shape.clone())? {

@@ -243,7 +243,9 @@ impl Session {
                 return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "prepared transactions are disabled")
                     .hint("Set max_prepared_transactions to a nonzero value."));
             }
-            TransactionStmtKind::TransStmtCommitPrepared | TransactionStmtKind::TransStmtRollbackPrepared => {
+            kind @ (TransactionStmtKind::TransStmtCommitPrepared | TransactionStmtKind::TransStmtRollbackPrepared) => {
+                let is_commit = kind == TransactionStmtKind::TransStmtCommitPrepared;
+                self.refuse_in_block(if is_commit { "COMMIT PREPARED" } else { "ROLLBACK PREPARED" })?;
                 return Err(Error::new(
                     SqlState::UNDEFINED_OBJECT,
                     format!("prepared transaction with identifier \"{}\" does not exist", statement.gid),

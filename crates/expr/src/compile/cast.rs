@@ -9,7 +9,10 @@ use storage::Column;
 use types::{Array, Datum, Error, Oid, Physical, Record, Result, SqlState, SqlType, text_format};
 
 use super::{Compiler, Evaluate, Node, call, folding, leaf};
-use crate::{Batch, EvalContext, Vector, expression::CastMethod};
+use crate::{
+    Batch, EvalContext, Vector,
+    expression::{CastMethod, DomainName},
+};
 
 pub(crate) fn cast(operand: Node, from: SqlType, method: &CastMethod, ty: SqlType, explicit: bool) -> Result<Node> {
     match method {
@@ -21,13 +24,13 @@ pub(crate) fn cast(operand: Node, from: SqlType, method: &CastMethod, ty: SqlTyp
         }
         CastMethod::Length => length(operand, ty, explicit),
         CastMethod::Array(method, element) => array(operand, from, method, *element, ty, explicit),
-        CastMethod::Domain { not_null, name, checks } => {
+        CastMethod::Domain { domain, not_null, checks } => {
             let compiler = Compiler { layout: &[] };
             let checks = checks
                 .iter()
                 .map(|(name, check)| Ok((Arc::clone(name), compiler.compile(check)?)))
                 .collect::<Result<Vec<_>>>()?;
-            Ok(Arc::new(Domain { operand, not_null: *not_null, name: Arc::clone(name), checks, ty }))
+            Ok(Arc::new(Domain { operand, not_null: *not_null, domain: Arc::clone(domain), checks, ty }))
         }
         CastMethod::Row(methods) => Ok(Arc::new(RowCast { operand, methods: methods.clone(), ty, explicit })),
     }
@@ -245,24 +248,34 @@ impl Evaluate for ArrayCast {
 struct Domain {
     operand: Node,
     not_null: bool,
-    name: Arc<str>,
+    domain: Arc<DomainName>,
     checks: Vec<(Arc<str>, Node)>,
     ty: SqlType,
+}
+
+impl Domain {
+    fn violation(&self, sqlstate: SqlState, message: String) -> Error {
+        let mut error = Error::new(sqlstate, message);
+        let fields = error.fields_mut();
+        fields.schema = Some(self.domain.schema.clone());
+        fields.data_type = Some(self.domain.name.clone());
+        error
+    }
 }
 
 impl Evaluate for Domain {
     fn evaluate(&self, batch: &Batch, context: &EvalContext) -> Result<Vector> {
         let column = self.operand.evaluate(batch, context)?.into_column(self.ty.physical, batch.len);
         if self.not_null && (0..batch.len).any(|row| column.is_null(row)) {
-            let message = format!("domain {} does not allow null values", self.name);
-            return Err(Error::new(SqlState::NOT_NULL_VIOLATION, message));
+            let message = format!("domain {} does not allow null values", self.domain.printed);
+            return Err(self.violation(SqlState::NOT_NULL_VIOLATION, message));
         }
         let values = Batch { columns: vec![Arc::clone(&column)], len: batch.len };
         for (name, check) in &self.checks {
             let result = check.evaluate(&values, context)?;
             if (0..batch.len).any(|row| matches!(result.datum(row), Datum::Bool(false))) {
-                let message = format!("value for domain {} violates check constraint \"{name}\"", self.name);
-                return Err(Error::new(SqlState::CHECK_VIOLATION, message).of_constraint(&**name));
+                let message = format!("value for domain {} violates check constraint \"{name}\"", self.domain.printed);
+                return Err(self.violation(SqlState::CHECK_VIOLATION, message).of_constraint(&**name));
             }
         }
         Ok(Vector::Column(column))

@@ -103,7 +103,7 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        call(function, &arguments, ty, &folding::context())?.map(print).collect()
+        call(function, &arguments, ty, None, &folding::context())?.map(print).collect()
     }
 
     #[test]
