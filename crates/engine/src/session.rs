@@ -17,6 +17,7 @@ use crate::{
     offload::{Here, Offload},
 };
 
+mod advisory;
 pub mod cursor;
 pub mod environment;
 pub mod extended;
@@ -24,6 +25,7 @@ pub mod hooks;
 mod lock_rows;
 pub mod outcome;
 pub mod query;
+mod rerun;
 pub mod shared;
 pub(crate) mod shared_transaction;
 pub mod statement;
@@ -145,6 +147,7 @@ impl Drop for Session {
         self.portals.clear();
         self.transaction = None;
         drop(self.hooks.transaction.take());
+        self.hooks.release_advisory_locks();
         self.cluster.disconnected(self.shared.pid);
     }
 }

@@ -10,6 +10,7 @@ use storage::{
     IndexId, IndexShape, IndexTree, RowId, TableData, TableId,
     key::{KeyOrder, encode_key_part, prefix_successor},
 };
+use txn::ReadPredicate;
 use types::{Datum, Error, Physical, Result};
 
 use crate::{
@@ -138,7 +139,7 @@ impl IndexScan {
                 }
                 Rows::None => {
                     let Some(prefix) = self.ranges.as_mut().and_then(|ranges| ranges.prefixes.pop()) else { break };
-                    self.rows = self.start(&prefix)?;
+                    self.rows = self.start(&prefix, run)?;
                 }
             }
         }
@@ -158,14 +159,17 @@ impl IndexScan {
     }
 
     /// The rows of one prefix, between the bounds on the column after it.
-    fn start(&self, prefix: &[u8]) -> Result<Rows> {
+    fn start(&self, prefix: &[u8], run: &Run) -> Result<Rows> {
         let node = &self.node;
         let (shape, tree) = self.entry()?;
         if node.unique {
+            node.note_range(run, Bound::Included(prefix), Bound::Included(prefix));
             return Ok(tree.get(prefix).map_or(Rows::None, Rows::One));
         }
         let Some(ranges) = &self.ranges else { return Ok(Rows::None) };
         if ranges.lower.is_none() && ranges.upper.is_none() {
+            let end = prefix_successor(prefix);
+            node.note_range(run, Bound::Included(prefix), end.as_deref().map_or(Bound::Unbounded, Bound::Excluded));
             return Ok(Rows::Many(if prefix.is_empty() {
                 Box::new(tree.range(Bound::Unbounded, Bound::Unbounded, node.reverse))
             } else {
@@ -175,11 +179,20 @@ impl IndexScan {
         let column = node.equal.len() + usize::from(node.any_of.is_some());
         let (lower, upper) = key_range(shape, column, prefix, ranges.lower.as_ref(), ranges.upper.as_ref())?;
         let upper = upper.as_ref().map_or(Bound::Unbounded, |upper| Bound::Excluded(upper.as_slice()));
+        node.note_range(run, Bound::Included(&lower), upper);
         Ok(Rows::Many(Box::new(tree.range(Bound::Included(&lower), upper, node.reverse))))
     }
 }
 
 impl IndexScanNode {
+    /// Tells which keys are read, of rows that are not there yet too.
+    fn note_range(&self, run: &Run, lower: Bound<&[u8]>, upper: Bound<&[u8]>) {
+        if run.shared.tables.notes_reads() {
+            let (lower, upper) = (lower.map(Box::from), upper.map(Box::from));
+            run.shared.tables.note_read(self.table, ReadPredicate::Keys { index: self.index, lower, upper });
+        }
+    }
+
     /// Evaluates the keys: prefixes in reading order, last first.
     fn ranges(&self, shape: &IndexShape, run: &Run) -> Result<Ranges> {
         let nothing = || Ok(Ranges { prefixes: Vec::new(), lower: None, upper: None });

@@ -1,13 +1,13 @@
 //! INSERT ... ON CONFLICT: proposed rows that meet an existing one, in the view or among those inserted before, are dropped or update it.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use catalog::Relation;
 use expr::{Batch, ColumnId, Compiled};
 use hashbrown::HashSet;
 use plan::logical::ConflictAction;
 use storage::{Column, IndexId, Row, RowId, TableData, TableId};
-use txn::{LockMode, LockTag};
+use txn::{LockMode, LockTag, ReadPredicate};
 use types::{Datum, Error, Oid, Result, SqlState};
 
 use crate::{
@@ -74,7 +74,7 @@ impl Conflicts {
         Ok(Conflicts { table: run.shared.table(node.table)?, own: HashSet::new() })
     }
 
-    fn meets(&self, node: &OnConflictNode, row: &[Datum]) -> Result<Meets> {
+    fn meets(&self, node: &OnConflictNode, row: &[Datum], run: &Run) -> Result<Meets> {
         let mut keys = Vec::new();
         for (shape, tree) in &self.table.indexes {
             let arbiter = if node.arbiters.is_empty() { shape.unique } else { node.arbiters.contains(&Oid(shape.id.0)) };
@@ -84,6 +84,11 @@ impl Conflicts {
             let Some((key, has_null)) = shape.key_of(row)? else { continue };
             if has_null && !shape.nulls_not_distinct {
                 continue;
+            }
+            if run.shared.tables.notes_reads() {
+                let bound = || Bound::Included(key.as_slice().into());
+                let keys = ReadPredicate::Keys { index: shape.id, lower: bound(), upper: bound() };
+                run.shared.tables.note_read(node.table, keys);
             }
             if let Some(existing) = tree.get(&key) {
                 return Ok(Meets::Existing(existing));
@@ -102,7 +107,7 @@ impl Conflicts {
         let mut inserted = Vec::new();
         let (mut conflicting, mut existing): (Vec<u32>, Vec<(RowId, Row)>) = (Vec::new(), Vec::new());
         for position in 0..proposed.len {
-            match self.meets(node, &proposed.row(position))? {
+            match self.meets(node, &proposed.row(position), run)? {
                 Meets::Nothing(keys) => {
                     self.own.extend(keys);
                     inserted.push(position as u32);

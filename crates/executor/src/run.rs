@@ -15,7 +15,7 @@ use plan::{
 };
 use smallvec::SmallVec;
 use storage::{RowId, TableData, TableId};
-use txn::{LockMode, LockTag, StatementWrites, TableWrites};
+use txn::{LockMode, LockTag, ReadPredicate, StatementWrites, TableWrites};
 use types::{Datum, Error, Result};
 
 use crate::{MemoryBudget, Prepared, cte::CteSlot, instrument::Instrumentation, memory::Reservation};
@@ -30,6 +30,12 @@ pub trait Tables: Send + Sync {
     ///
     /// Errors: for NOWAIT, 55P03 `could not obtain lock on row in relation "t"`.
     fn row_lock_available(&self, tag: &LockTag, mode: LockMode, policy: LockWaitPolicy, relation: &str) -> Result<bool>;
+    /// Whether it must be told what is read: SERIALIZABLE transactions are certified by it.
+    fn notes_reads(&self) -> bool {
+        false
+    }
+    /// Told before it is read.
+    fn note_read(&self, _table: TableId, _predicate: ReadPredicate) {}
     /// What the execution's memory is counted against.
     fn memory(&self) -> Option<Arc<dyn MemoryBudget>> {
         None

@@ -11,6 +11,7 @@ use types::{Error, Result};
 
 use crate::{
     node::{Node, Operator, head},
+    read_notes::{is_repeatable, note_scan},
     run::Run,
     scan_columns::ScanColumns,
 };
@@ -19,6 +20,8 @@ struct TableScanNode {
     table: TableId,
     columns: ScanColumns,
     filter: Option<Compiled>,
+    /// Whether the filter tells what is read, as opposed to the whole table.
+    is_repeatable: bool,
 }
 
 pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>> {
@@ -26,6 +29,7 @@ pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>>
     Ok(Arc::new(TableScanNode {
         table: scan.relation.storage().ok_or_else(|| Error::internal("a relation without rows is scanned"))?,
         filter: scan.filter.as_ref().map(|filter| Compiled::new(filter, &columns.layout)).transpose()?,
+        is_repeatable: scan.filter.as_ref().is_some_and(is_repeatable),
         columns,
     }))
 }
@@ -38,6 +42,7 @@ struct TableScan {
 
 impl Node for TableScanNode {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>> {
+        note_scan(run, self.table, &self.columns, self.filter.as_ref().filter(|_| self.is_repeatable));
         let chunks = Box::new(run.shared.table(self.table)?.rows.chunks());
         Ok(Box::new(TableScan { node: self, chunks, wanted: usize::MAX }))
     }

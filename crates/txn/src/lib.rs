@@ -67,7 +67,7 @@ pub mod write;
 
 pub use lock::{ListedLock, LockMode, LockTag, LockTarget, LockWait, SessionLocks, WaitHandle};
 pub use sequence::{SequenceValue, SessionSequences};
-pub use serializable::ReadPredicate;
+pub use serializable::{ReadPredicate, RowFilter};
 pub use state::{CommitSeq, DatabaseState, TableVersion};
 pub use store::Store;
 pub use transaction::{IsolationLevel, KeyText, Savepoint, SchemaChange, Transaction, TransactionOptions};

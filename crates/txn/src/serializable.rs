@@ -13,13 +13,13 @@
 //!               T1 did not see its write of y         in:  T1 --rw--> T2             T1 is T3 too: T2 is refused with 40001
 //! ```
 
-use std::{collections::VecDeque, ops::Bound, sync::Arc};
+use std::{collections::VecDeque, fmt, ops::Bound, sync::Arc};
 
 use hashbrown::{HashMap, HashSet};
 use storage::{ChangeSet, IndexId, Row, RowId, TableChanges, TableData, TableId};
 use types::{Error, Result, SqlState};
 
-use crate::{CommitSeq, state::Tables, store::Published};
+use crate::{CommitSeq, commit_log::LogEntry, state::Tables, store::Published};
 
 /// What a statement reads of a table, as narrowly as its plan knows.
 #[derive(Clone, Debug)]
@@ -32,6 +32,14 @@ pub enum ReadPredicate {
         lower: Bound<Box<[u8]>>,
         upper: Bound<Box<[u8]>>,
     },
+    /// The rows that a filter accepts, those that are not there yet among them.
+    Matching(Arc<dyn RowFilter>),
+}
+
+/// A condition over single rows, the same whenever and by whomever it is asked: certification asks it of rows that others change.
+pub trait RowFilter: fmt::Debug + Send + Sync {
+    /// Whether a row, all attributes of its table, satisfies it. An error counts as yes.
+    fn accepts(&self, row: &Row) -> Result<bool>;
 }
 
 /// A key's bytes.
@@ -48,10 +56,12 @@ struct TableReads {
     whole: bool,
     rows: HashSet<RowId>,
     keys: Vec<(IndexId, Bound<Key>, Bound<Key>)>,
+    filters: Vec<Arc<dyn RowFilter>>,
 }
 
-/// More ranges than this of one table are taken for the whole table.
+/// More ranges, or filters, than this of one table are taken for the whole table.
 const MAX_RANGES: usize = 1000;
+const MAX_FILTERS: usize = 32;
 
 impl Reads {
     pub(crate) fn add_table(&mut self, table: TableId) {
@@ -68,7 +78,14 @@ impl Reads {
             }
             ReadPredicate::Keys { .. } if reads.keys.len() >= MAX_RANGES => self.add_table(table),
             ReadPredicate::Keys { index, lower, upper } => reads.keys.push((index, lower, upper)),
+            ReadPredicate::Matching(_) if reads.filters.len() >= MAX_FILTERS => self.add_table(table),
+            ReadPredicate::Matching(filter) => reads.filters.push(filter),
         }
+    }
+
+    /// Whether anything of a commit falls into what was read.
+    fn miss_entry(&self, entry: &LogEntry, tables: &Tables) -> Result<bool> {
+        Ok(entry.reshaped.iter().any(|table| self.tables.contains_key(table)) || self.miss(&entry.changes, tables)?)
     }
 
     /// Whether any of these changes falls into what was read. `tables` tells the keys of changed rows.
@@ -88,6 +105,13 @@ impl TableReads {
     fn are_hit(&self, changes: &TableChanges, data: &TableData) -> Result<bool> {
         if self.rows.iter().any(|row| changes.rows.contains_key(row)) {
             return Ok(true);
+        }
+        for (_, change) in changes.iter() {
+            for row in [&change.before, &change.after].into_iter().flatten() {
+                if self.filters.iter().any(|filter| filter.accepts(row).unwrap_or(true)) {
+                    return Ok(true);
+                }
+            }
         }
         for (index, lower, upper) in &self.keys {
             let Some((shape, _)) = data.indexes.iter().find(|(shape, _)| shape.id == *index) else { return Ok(true) };
@@ -122,7 +146,7 @@ pub(crate) struct Certified {
     snapshot: CommitSeq,
     reads: Arc<Reads>,
     /// The first commit to which it has an out edge.
-    first_out: Option<CommitSeq>,
+    pub(crate) first_out: Option<CommitSeq>,
 }
 
 /// Committed SERIALIZABLE transactions that wrote nothing, for as long as somebody who ran beside them still runs.
@@ -136,6 +160,10 @@ pub(crate) struct CommittedReaders {
 const MAX_READERS: usize = 10_000;
 
 impl CommittedReaders {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn push(&mut self, at: CommitSeq, certified: Certified, oldest_wanted: Option<CommitSeq>) {
         self.trim(oldest_wanted);
         if oldest_wanted.is_some() {
@@ -172,6 +200,7 @@ impl CommittedReaders {
                         ours.whole |= theirs.whole;
                         ours.rows.extend(&theirs.rows);
                         ours.keys.extend(theirs.keys.iter().cloned());
+                        ours.filters.extend(theirs.filters.iter().cloned());
                     }
                 }
             }
@@ -184,8 +213,16 @@ impl CommittedReaders {
 /// Decides whether a transaction may commit next, given what committed since its snapshot.
 ///
 /// Errors: 40001.
-pub(crate) fn certify(published: &Published, snapshot: CommitSeq, reads: Arc<Reads>, changes: &ChangeSet) -> Result<Certified> {
-    let is_reader = changes.is_empty();
+///
+/// `changes` are its own, layer by layer. A transaction that is refused before its end would be refused at its end too: what it has read
+/// and written, and what others have committed, only becomes more.
+pub(crate) fn certify(
+    published: &Published,
+    snapshot: CommitSeq,
+    reads: &Arc<Reads>,
+    changes: &[&ChangeSet],
+) -> Result<Certified> {
+    let is_reader = changes.iter().all(|changes| changes.is_empty());
     let Some(since) = published.log.since(snapshot) else {
         return Err(refused("Canceled on commit: the transaction is older than what is remembered of others' commits."));
     };
@@ -195,22 +232,24 @@ pub(crate) fn certify(published: &Published, snapshot: CommitSeq, reads: Arc<Rea
     let mut latest_in: Option<CommitSeq> = None;
     for entry in since {
         let Some(other) = &entry.certified else { continue };
-        if reads.miss(&entry.changes, tables)? {
+        if reads.miss_entry(entry, tables)? {
             first_out.get_or_insert(entry.seq);
             // This one as T1, the other as T2: its own out edges went to those who committed before it.
             if other.first_out.is_some_and(|third| !is_reader || third <= snapshot) {
                 return Err(refused("Canceled on identification as a pivot, during commit attempt."));
             }
         }
-        if !is_reader && other.reads.miss(changes, tables)? {
+        if !is_reader && misses_any(&other.reads, changes, tables)? {
             latest_in = latest_in.max(Some(entry.seq));
         }
     }
+    let reads = Arc::clone(reads);
     if is_reader {
         return Ok(Certified { snapshot, reads, first_out });
     }
     for (at, other) in &published.readers.entries {
-        if *at >= snapshot && latest_in.is_none_or(|latest| other.snapshot > latest) && other.reads.miss(changes, tables)? {
+        if *at >= snapshot && latest_in.is_none_or(|latest| other.snapshot > latest) && misses_any(&other.reads, changes, tables)?
+        {
             latest_in = Some(other.snapshot);
         }
     }
@@ -221,6 +260,15 @@ pub(crate) fn certify(published: &Published, snapshot: CommitSeq, reads: Arc<Rea
         return Err(refused("Canceled on identification as a pivot, during commit attempt."));
     }
     Ok(Certified { snapshot, reads, first_out })
+}
+
+fn misses_any(reads: &Reads, changes: &[&ChangeSet], tables: &Tables) -> Result<bool> {
+    for changes in changes {
+        if reads.miss(changes, tables)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn refused(reason: &str) -> Error {

@@ -1,12 +1,15 @@
 //! The published value of one database and the only door to change it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use catalog::Catalog;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use storage::TxnId;
 
 use crate::{
@@ -29,6 +32,8 @@ pub struct Store {
     pub(crate) locks: Arc<LockTable>,
     pub(crate) sequences: Sequences,
     pub(crate) log_readers: Arc<LogReaders>,
+    /// SERIALIZABLE transactions that run and may write.
+    pub(crate) serializable_writers: Mutex<BTreeSet<TxnId>>,
     next_transaction: AtomicU64,
     database: u32,
 }
@@ -59,6 +64,7 @@ impl Store {
             locks: LockTable::new(),
             sequences,
             log_readers: Arc::default(),
+            serializable_writers: Mutex::default(),
             next_transaction: AtomicU64::new(FIRST_TRANSACTION),
             database,
         })
@@ -115,6 +121,11 @@ impl Store {
     /// All locks held and waited for (pg_locks).
     pub fn list_locks(&self) -> Vec<ListedLock> {
         self.locks.list()
+    }
+
+    /// Whether somebody holds or wants a relation for himself alone (ACCESS EXCLUSIVE): who only reads need not ask for a lock otherwise.
+    pub fn has_exclusive_relation_locks(&self) -> bool {
+        self.locks.has_exclusive()
     }
 
     /// The backends that one waits for (pg_blocking_pids); empty when it does not wait.

@@ -2,6 +2,8 @@
 
 mod commit;
 mod private;
+mod recheck;
+mod safe_snapshot;
 mod savepoint;
 mod schema_change;
 mod sequences;
@@ -17,13 +19,16 @@ use catalog::Catalog;
 use storage::{ChangeSet, RowId, TableData, TableId, TxnId};
 use types::{Error, Result};
 
-use self::{private::PrivateTables, savepoint::SavedState, schema_change::SchemaDelta, sequences::PrivateSequences};
+use self::{
+    private::PrivateTables, safe_snapshot::SerializableWriter, savepoint::SavedState, schema_change::SchemaDelta,
+    sequences::PrivateSequences,
+};
 pub use self::{savepoint::Savepoint, schema_change::SchemaChange, unique::KeyText};
 use crate::{
     CommitSeq, DatabaseState, LockMode, LockTag, LockWait, Store,
     commit_log::LogReader,
     lock::{Asked, HeldLocks, Tag},
-    serializable::{ReadPredicate, Reads},
+    serializable::{ReadPredicate, Reads, certify},
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +78,15 @@ pub struct Transaction {
     savepoints: Vec<SavedState>,
     /// Keeps the commits since the oldest private table, or since a SERIALIZABLE snapshot, in the log.
     log_reader: Option<LogReader>,
-    reads: Option<Reads>,
+    reads: Option<Arc<Reads>>,
+    /// Listed among the store's SERIALIZABLE transactions that may write, until its end.
+    writer: Option<SerializableWriter>,
+    /// Those that ran when a deferrable transaction took its snapshot, as far as it has not awaited their ends.
+    awaited_writers: Vec<TxnId>,
+    /// The rows that the current statement wants to change or lock, for [`Transaction::resume_statement`].
+    targets: Vec<(TableId, RowId)>,
+    /// Tables of the view into which rows newer than it were put.
+    patched: Vec<TableId>,
     /// Rows locked to keep a foreign key's parent there.
     shared_rows: Vec<(TableId, RowId)>,
     key_text: Option<Arc<dyn KeyText>>,
@@ -98,6 +111,10 @@ impl Transaction {
             savepoints: Vec::new(),
             log_reader: None,
             reads: None,
+            writer: None,
+            awaited_writers: Vec::new(),
+            targets: Vec::new(),
+            patched: Vec::new(),
             shared_rows: Vec::new(),
             key_text: None,
         }
@@ -144,11 +161,16 @@ impl Transaction {
             return Ok(());
         }
         self.locks_at_view = locks;
+        self.forget_patches();
         // The old view goes first, so that its end does not fall into the lock.
         self.view = None;
         if self.options.isolation == IsolationLevel::Serializable {
             self.log_reader = Some(self.store.log_readers.register(self.store.seq()));
-            self.reads = Some(Reads::default());
+            self.reads = Some(Arc::default());
+            if !self.options.read_only {
+                self.locks.try_lock(Tag::from(&LockTag::Transaction(self.id)), LockMode::Exclusive);
+                self.writer = Some(SerializableWriter::register(&self.store, self.id));
+            }
         }
         let view = self.store.snapshot();
         self.catalog = match &mut self.schema {
@@ -165,6 +187,7 @@ impl Transaction {
     pub fn end_statement(&mut self) {
         if self.options.isolation.refreshes() {
             self.view = None;
+            self.forget_patches();
         }
     }
 
@@ -181,18 +204,40 @@ impl Transaction {
     /// A table's content as this statement sees it: an O(1) clone. At SERIALIZABLE it counts as read in whole; see
     /// [`Transaction::table_for`].
     pub fn table(&mut self, table: TableId) -> Result<TableData> {
-        if let Some(reads) = &mut self.reads {
-            reads.add_table(table);
-        }
+        self.note_read(table, ReadPredicate::Table);
         self.visible(table)
     }
 
     /// The same for a statement whose plan reads only part of the table: certification then knows no more than that was read.
     pub fn table_for(&mut self, table: TableId, predicates: impl IntoIterator<Item = ReadPredicate>) -> Result<TableData> {
-        if let Some(reads) = &mut self.reads {
-            predicates.into_iter().for_each(|predicate| reads.add(table, predicate));
-        }
+        predicates.into_iter().for_each(|predicate| self.note_read(table, predicate));
         self.visible(table)
+    }
+
+    /// Whether what is read must be noted: at SERIALIZABLE.
+    pub fn notes_reads(&self) -> bool {
+        self.reads.is_some()
+    }
+
+    /// Notes what a statement is about to read of a table that [`Transaction::table_for`] gave it.
+    pub fn note_read(&mut self, table: TableId, predicate: ReadPredicate) {
+        if let Some(reads) = &mut self.reads {
+            Arc::make_mut(reads).add(table, predicate);
+        }
+    }
+
+    /// Refuses a SERIALIZABLE transaction whose commit would be refused already, so that it need not go on for nothing. To be called when
+    /// a statement is done.
+    ///
+    /// Errors: 40001.
+    pub fn check_dependencies(&self) -> Result<()> {
+        let Some(reads) = &self.reads else { return Ok(()) };
+        let published = self.store.published.read();
+        if published.state.seq == self.view_seq && published.readers.is_empty() {
+            return Ok(());
+        }
+        let changes: Vec<&ChangeSet> = self.layers.iter().collect();
+        certify(&published, self.view_seq, reads, &changes).map(|_| ())
     }
 
     /// The newest committed content with the own changes on top, whatever the level: what foreign keys must be checked against.
@@ -226,4 +271,22 @@ impl Transaction {
 
     /// Rolls the transaction back: dropping it does the same.
     pub fn rollback(self) {}
+
+    /// Gives up everything - changes, locks, what was read - for a transaction of which only the end is still to come. Without
+    /// savepoints a statement's error does this at once; with some it returns to the last one.
+    pub fn fail(&mut self) {
+        if let Some(last) = self.savepoints.len().checked_sub(1) {
+            return self.rollback_to(Savepoint(last));
+        }
+        self.layers.clear();
+        self.private = PrivateTables::default();
+        self.schema = None;
+        self.sequences = PrivateSequences::default();
+        self.shared_rows.clear();
+        self.view = None;
+        self.reads = None;
+        self.log_reader = None;
+        self.writer = None;
+        self.locks.release_to(0);
+    }
 }

@@ -291,17 +291,37 @@ impl Session {
         let Some(parsed) = &statement.statement else { return Ok(Outcome::Empty) };
         self.refuse_in_failed_block(super::statement::is_way_out(&parsed.node))?;
         if !super::statement::is_planned(&parsed.node) {
+            let _deadline = self.start_statement_deadline();
             return self.execute_utility(&parsed.node, &statement.text, parameters).await;
         }
         let deadline = self.start_statement_deadline();
         let hints: Vec<Option<SqlType>> = statement.parameters.iter().copied().map(Some).collect();
+        self.await_snapshot().await?;
+        let planned = loop {
+            let planned = self.current_plan(statement, parsed, &hints)?;
+            if !self.lock_plan(&planned).await? {
+                break planned;
+            }
+        };
+        Ok(self.run_planned(&planned, parameters).await?.until(deadline))
+    }
+
+    /// A prepared statement's plan under the newest catalog.
+    ///
+    /// Errors: 0A000 when its result has other columns than announced.
+    fn current_plan(
+        &mut self,
+        statement: &PreparedStatement,
+        parsed: &ParsedStatement,
+        hints: &[Option<SqlType>],
+    ) -> Result<Arc<super::query::Planned>> {
         self.begin_statement()?;
         let names = super::environment::names(self)?;
         let kept = statement.planned.lock().clone();
-        let planned = match kept.filter(|plan| plan.is_valid_for(&names)) {
+        Ok(match kept.filter(|plan| plan.is_valid_for(&names)) {
             Some(plan) => plan,
             None => {
-                let plan = self.plan(&parsed.node, Some(statement.text.clone()), &hints)?;
+                let plan = self.plan(&parsed.node, Some(statement.text.clone()), hints)?;
                 if let Some(columns) = &statement.columns
                     && !same_shape(columns, &plan.columns)
                 {
@@ -310,8 +330,7 @@ impl Session {
                 *statement.planned.lock() = Some(plan.clone());
                 plan
             }
-        };
-        Ok(self.run_planned(&planned, parameters).await?.until(deadline))
+        })
     }
 
     /// The end of a pipeline (Sync): commits the implicit transaction.

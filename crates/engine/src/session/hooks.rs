@@ -26,13 +26,15 @@ use crate::{
 
 /// Answers for one session.
 pub struct Hooks {
-    shared: Arc<SessionShared>,
-    cluster: Weak<Cluster>,
-    database: Arc<Database>,
+    pub(super) shared: Arc<SessionShared>,
+    pub(super) cluster: Weak<Cluster>,
+    pub(super) database: Arc<Database>,
     /// The session's transaction, for functions that a running statement calls.
     pub(crate) transaction: SharedTransaction,
     sequences: Mutex<SessionSequences>,
     random: Mutex<Option<StdRng>>,
+    /// Advisory locks of the session's level, from the first one on.
+    pub(super) advisory: Mutex<Option<txn::SessionLocks>>,
     /// Whether the transaction's id has been shown.
     id_shown: AtomicU64,
     /// Where functions that take long by themselves run; the session's.
@@ -48,6 +50,7 @@ impl Hooks {
             transaction: SharedTransaction::default(),
             sequences: Mutex::default(),
             random: Mutex::default(),
+            advisory: Mutex::default(),
             id_shown: AtomicU64::new(0),
             offload: Mutex::new(Arc::new(Here)),
         }
@@ -209,6 +212,9 @@ impl SessionHooks for Hooks {
     }
 
     fn engine_function(&self, source: &str, arguments: &[Datum], context: &EvalContext) -> Option<Result<Datum>> {
+        if let Some(locked) = self.advisory_function(source, arguments) {
+            return Some(locked);
+        }
         system_catalog::functions::call(source, arguments, &self.system_context(self.names_of(context)))
     }
 

@@ -15,13 +15,14 @@ use plan::{
     statement::Command,
 };
 use storage::{TableData, TableId};
-use txn::{LockMode, LockTag, Staged};
+use txn::{LockMode, LockTag, ReadPredicate, Staged};
 use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
 use super::{
     Outcome, Rows, Session, environment,
     hooks::Hooks,
     outcome::{RowSource, Tag},
+    rerun,
 };
 use crate::{offload::run_offloaded, plan_cache::PlanKey};
 
@@ -33,8 +34,10 @@ pub struct Planned {
     pub(crate) command: Command,
     /// Tables read or written, to be taken from the view when it runs.
     tables: Vec<TableId>,
-    /// Relations written: locked against concurrent definition changes.
-    written: Vec<Oid>,
+    /// Relations and the locks that they need against concurrent definition changes and LOCK TABLE.
+    locks: Vec<(Oid, LockMode)>,
+    /// Runs again after a wait on a fresh view, and not on the one it began with.
+    starts_afresh: bool,
     /// Writes rows or locks them, so that its rows go out only once the locks are held.
     stages: bool,
     modifies: bool,
@@ -74,6 +77,7 @@ impl Session {
         let store = self.database.store.clone();
         let statistics = StoreStatistics { store: &store, state: std::cell::OnceCell::new() };
         let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
+        let starts_afresh = rerun::starts_afresh(&query);
         let planned = Arc::new(Planned {
             columns: query.output.as_slice().into(),
             is_long: query.root.estimate.total_cost > LONG_COST,
@@ -81,9 +85,10 @@ impl Session {
             prepared: Arc::new(Prepared::new(Arc::new(query))?),
             parameters: bound.parameters,
             tables: touched.tables,
-            modifies: !touched.written.is_empty(),
-            stages: touched.locks_rows || !touched.written.is_empty(),
-            written: touched.written,
+            modifies: touched.modifies,
+            stages: touched.locks_rows || touched.modifies,
+            locks: touched.relations,
+            starts_afresh,
             cacheable: bound.cacheable,
             catalog_version: names.catalog.version(),
             search_path: names.search_path.clone(),
@@ -123,21 +128,24 @@ impl Session {
         if planned.modifies {
             self.refuse_when_read_only(planned.command)?;
         }
-        for &relation in &planned.written {
-            self.lock_relation(relation, LockMode::RowExclusive, false).await?;
-        }
+        let mut runs_again = false;
         loop {
-            self.begin_statement()?;
+            if !std::mem::replace(&mut runs_again, true) || planned.starts_afresh {
+                self.begin_statement()?;
+            } else {
+                self.resume_statement()?;
+            }
             let mut execution = self.open_execution(planned, parameters.clone())?;
             let offload = self.offload.clone();
             let batches = run_offloaded(&*offload, planned.is_long, || drain(&mut execution))?;
             let writes = execution.writes();
             let count = execution.row_count();
             drop(execution);
-            let staged = self.open_transaction()?.txn.stage(&writes);
-            self.end_statement();
+            let txn = &self.open_transaction()?.txn;
+            let staged = if planned.starts_afresh { txn.stage(&writes) } else { txn.stage_resumable(&writes) };
             match staged {
                 Staged::Done => {
+                    self.end_statement();
                     let tag = match planned.command {
                         Command::Select => Tag::Counted("SELECT"),
                         Command::Insert => Tag::Fixed(format!("INSERT 0 {count}")),
@@ -178,15 +186,19 @@ impl Session {
         let open = self.open_transaction()?;
         let mut tables = HashMap::with_capacity(wanted.len());
         for &table in wanted {
-            tables.insert(table, open.txn.table(table)?);
+            tables.insert(table, open.txn.table_to_note(table)?);
         }
-        Ok(Arc::new(StatementTables { tables, names, hooks }))
+        let notes_reads = open.txn.notes_reads();
+        Ok(Arc::new(StatementTables { tables, names, hooks, notes_reads }))
     }
 
     /// The next rows of a result; None when there are no more.
     pub fn next_batch(&mut self, rows: &mut Rows) -> Result<Option<Batch>> {
         let batch = match &mut rows.source {
-            RowSource::Streaming { execution, long } => run_offloaded(&*self.offload, *long, || execution.next_batch()),
+            RowSource::Streaming { execution, long } => match run_offloaded(&*self.offload, *long, || execution.next_batch()) {
+                Ok(None) => self.hooks.transaction.check_dependencies().map(|()| None),
+                batch => batch,
+            },
             RowSource::Buffered(batches) => Ok(batches.pop_front()),
         };
         match batch {
@@ -222,6 +234,38 @@ impl Session {
         Ok(())
     }
 
+    /// Locks the relations of a plan. True when it waited: the plan may no longer mean what its text means.
+    ///
+    /// Who only reads, outside a block, needs no lock of its own, for what it reads cannot change under it; it only does not overtake those
+    /// who have the relation for themselves.
+    pub(crate) async fn lock_plan(&mut self, planned: &Planned) -> Result<bool> {
+        let mut waited = false;
+        for &(relation, mode) in &planned.locks {
+            let store = &self.database.store;
+            let open = self.transaction.as_ref().expect("planning has begun one");
+            if mode == LockMode::AccessShare && !open.explicit && !store.has_exclusive_relation_locks() {
+                continue;
+            }
+            if let Some(wait) = open.txn.lock(LockTag::Relation(relation), mode)? {
+                self.end_statement();
+                waited = true;
+                self.wait_for_lock(wait).await?;
+            }
+        }
+        Ok(waited)
+    }
+
+    /// Waits for the snapshot of a SERIALIZABLE READ ONLY DEFERRABLE transaction.
+    pub(crate) async fn await_snapshot(&mut self) -> Result<()> {
+        if self.open_transaction()?.has_run_query {
+            return Ok(());
+        }
+        while let Some(wait) = self.open_transaction()?.txn.prepare_snapshot()? {
+            self.wait_for_lock(wait).await?;
+        }
+        Ok(())
+    }
+
     /// Takes a lock on a relation, waiting for it. With `no_wait`, 55P03 instead of waiting.
     pub(crate) async fn lock_relation(&mut self, relation: Oid, mode: LockMode, no_wait: bool) -> Result<()> {
         let open = self.open_transaction()?;
@@ -239,18 +283,7 @@ impl Session {
 
     /// Awaits a lock; cancellation, deadlock detection and lock_timeout end the wait with an error.
     pub(crate) async fn wait_for_lock(&mut self, wait: txn::LockWait) -> Result<()> {
-        let timeout_ms = self.shared.settings.lock().milliseconds("lock_timeout");
-        let handle = wait.handle();
-        let _deadline = (timeout_ms > 0).then(|| {
-            let handle = handle.clone();
-            self.cluster.timer.after(std::time::Duration::from_millis(timeout_ms), move || {
-                handle.fail(
-                    Error::new(SqlState::LOCK_NOT_AVAILABLE, "lock timeout exceeded")
-                        .detail("canceling statement due to lock timeout"),
-                );
-            })
-        });
-        self.shared.set_waiting(Some(handle));
+        let _deadline = self.shared.begin_lock_wait(&wait, &self.cluster.timer);
         let waited = match self.shared.cancellation.check() {
             Ok(()) => wait.await,
             Err(error) => Err(error),
@@ -277,6 +310,7 @@ pub(crate) struct StatementTables {
     tables: HashMap<TableId, TableData>,
     names: Arc<Names>,
     hooks: Arc<Hooks>,
+    notes_reads: bool,
 }
 
 impl Tables for StatementTables {
@@ -290,6 +324,14 @@ impl Tables for StatementTables {
         hint: Option<(&str, &Datum)>,
     ) -> Result<Vec<Vec<Datum>>> {
         self.hooks.system_rows(&self.names, relation, hint)
+    }
+
+    fn notes_reads(&self) -> bool {
+        self.notes_reads
+    }
+
+    fn note_read(&self, table: TableId, predicate: ReadPredicate) {
+        self.hooks.transaction.note_read(table, predicate);
     }
 
     fn row_lock_available(&self, tag: &LockTag, mode: LockMode, policy: LockWaitPolicy, relation: &str) -> Result<bool> {
@@ -311,7 +353,8 @@ impl Tables for StatementTables {
 #[derive(Default)]
 struct Touched {
     tables: Vec<TableId>,
-    written: Vec<Oid>,
+    relations: Vec<(Oid, LockMode)>,
+    modifies: bool,
     locks_rows: bool,
 }
 
@@ -327,6 +370,14 @@ impl Touched {
         touched
     }
 
+    /// The strongest of the modes in which a statement needs a relation.
+    fn locked(&mut self, relation: Oid, mode: LockMode) {
+        match self.relations.iter_mut().find(|(known, _)| *known == relation) {
+            Some((_, known)) => *known = mode.max(*known),
+            None => self.relations.push((relation, mode)),
+        }
+    }
+
     fn visit(&mut self, plan: &LogicalPlan) {
         let relation = match plan {
             LogicalPlan::Scan(scan) => Some(&scan.relation),
@@ -339,14 +390,20 @@ impl Touched {
             }
             _ => None,
         };
+        let mode = match plan {
+            LogicalPlan::Scan(_) => LockMode::AccessShare,
+            _ => LockMode::RowExclusive,
+        };
+        if let LogicalPlan::LockRows { locks, .. } = plan {
+            locks.iter().for_each(|lock| self.locked(lock.relation.oid, LockMode::RowShare));
+        }
         if let Some(relation) = relation {
+            self.locked(relation.oid, mode);
+            self.modifies |= mode == LockMode::RowExclusive;
             if let Some(table) = relation.storage()
                 && !self.tables.contains(&table)
             {
                 self.tables.push(table);
-            }
-            if !matches!(plan, LogicalPlan::Scan(_)) && !self.written.contains(&relation.oid) {
-                self.written.push(relation.oid);
             }
         }
         plan.inputs().into_iter().for_each(|input| self.visit(input));

@@ -1,15 +1,16 @@
 //! The part of a session that others may look at or reach into: activity, cancellation, settings, notices.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use expr::context::{CancelReason, Cancellation, NoticeLevel};
 use parking_lot::Mutex;
-use types::{Error, TimestampTz};
+use types::{Error, SqlState, TimestampTz};
 
 use crate::{
     clock,
     cluster::{Database, Role},
     settings::Settings,
+    timer::{Deadline, Timer},
 };
 
 /// What a backend is doing (pg_stat_activity.state).
@@ -173,6 +174,19 @@ impl SessionShared {
     /// Registers what ends the session's connection.
     pub fn on_terminate(&self, tell: impl Fn() + Send + 'static) {
         *self.on_terminate.lock() = Some(Box::new(tell));
+    }
+
+    /// Lets others end a lock wait that is about to begin: those who cancel the statement, and lock_timeout while the guard lives.
+    pub(crate) fn begin_lock_wait(&self, wait: &txn::LockWait, timer: &Timer) -> Option<Deadline> {
+        let timeout_ms = self.settings.lock().milliseconds("lock_timeout");
+        self.set_waiting(Some(wait.handle()));
+        (timeout_ms > 0).then(|| {
+            let handle = wait.handle();
+            timer.after(Duration::from_millis(timeout_ms), move || {
+                let error = Error::new(SqlState::LOCK_NOT_AVAILABLE, "lock timeout exceeded");
+                handle.fail(error.detail("canceling statement due to lock timeout"));
+            })
+        })
     }
 
     pub(crate) fn set_waiting(&self, wait: Option<txn::WaitHandle>) {

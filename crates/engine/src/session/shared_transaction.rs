@@ -7,8 +7,8 @@ use catalog::Catalog;
 use parking_lot::Mutex;
 use storage::{TableData, TableId};
 use txn::{
-    CommitSeq, LockMode, LockTag, LockWait, Savepoint, SchemaChange, SequenceValue, SessionSequences, Staged, StatementWrites,
-    Transaction, TransactionOptions,
+    CommitSeq, LockMode, LockTag, LockWait, ReadPredicate, Savepoint, SchemaChange, SequenceValue, SessionSequences, Staged,
+    StatementWrites, Transaction, TransactionOptions,
 };
 use types::{Error, Oid, Result, SqlState};
 
@@ -62,12 +62,48 @@ impl SharedTransaction {
         self.with(|transaction| transaction.table(table))
     }
 
+    /// A table whose reading is noted as it is read.
+    pub(crate) fn table_to_note(&self, table: TableId) -> Result<TableData> {
+        self.with(|transaction| transaction.table_for(table, []))
+    }
+
+    pub(crate) fn notes_reads(&self) -> bool {
+        self.0.lock().as_ref().is_some_and(Transaction::notes_reads)
+    }
+
+    pub(crate) fn note_read(&self, table: TableId, predicate: ReadPredicate) {
+        if let Some(transaction) = self.0.lock().as_mut() {
+            transaction.note_read(table, predicate);
+        }
+    }
+
+    pub(crate) fn check_dependencies(&self) -> Result<()> {
+        self.0.lock().as_ref().map_or(Ok(()), Transaction::check_dependencies)
+    }
+
+    pub(crate) fn prepare_snapshot(&self) -> Result<Option<LockWait>> {
+        self.with(Transaction::prepare_snapshot)
+    }
+
+    pub(crate) fn resume_statement(&self) -> Result<()> {
+        self.with(Transaction::resume_statement)
+    }
+
+    pub(crate) fn stage_resumable(&self, writes: &StatementWrites) -> Staged {
+        self.with(|transaction| transaction.stage_resumable(writes))
+    }
+
     pub(crate) fn stage(&self, writes: &StatementWrites) -> Staged {
         self.with(|transaction| transaction.stage(writes))
     }
 
     pub(crate) fn lock(&self, tag: LockTag, mode: LockMode) -> Result<Option<LockWait>> {
         self.with(|transaction| transaction.lock(tag, mode))
+    }
+
+    /// Like [`SharedTransaction::lock`], for functions.
+    pub(crate) fn try_to_lock(&self, tag: LockTag, mode: LockMode) -> Result<Option<LockWait>> {
+        self.try_with(|transaction| transaction.lock(tag, mode))
     }
 
     pub(crate) fn try_lock(&self, tag: &LockTag, mode: LockMode) -> Result<bool> {
@@ -85,6 +121,11 @@ impl SharedTransaction {
 
     pub(crate) fn rollback_to(&self, savepoint: Savepoint) {
         self.with(|transaction| transaction.rollback_to(savepoint));
+    }
+
+    /// After an error: see `txn::Transaction::fail`.
+    pub(crate) fn fail(&self) {
+        self.with(Transaction::fail);
     }
 
     pub(crate) fn release(&self, savepoint: Savepoint) {

@@ -45,11 +45,18 @@ impl Session {
     pub(crate) async fn execute_node(&mut self, node: &Node, sql: &str, parameters: Arc<[Datum]>) -> Result<Outcome> {
         self.refuse_in_failed_block(is_way_out(node))?;
         if !is_planned(node) {
+            let _deadline = self.start_statement_deadline();
             return self.execute_utility(node, sql, parameters).await;
         }
         let deadline = self.start_statement_deadline();
-        self.begin_statement()?;
-        let planned = self.plan(node, None, &[])?;
+        self.await_snapshot().await?;
+        let planned = loop {
+            self.begin_statement()?;
+            let planned = self.plan(node, None, &[])?;
+            if !self.lock_plan(&planned).await? {
+                break planned;
+            }
+        };
         Ok(self.run_planned(&planned, parameters).await?.until(deadline))
     }
 

@@ -145,6 +145,14 @@ impl Session {
         Ok(())
     }
 
+    /// Takes the view on which a statement runs again after a wait.
+    pub(crate) fn resume_statement(&mut self) -> Result<()> {
+        let open = self.open_transaction()?;
+        open.txn.resume_statement()?;
+        open.in_statement = true;
+        Ok(())
+    }
+
     /// Lets go of the statement's view, so that writes apply in place.
     pub(crate) fn end_statement(&mut self) {
         if let Some(open) = &mut self.transaction
@@ -158,7 +166,10 @@ impl Session {
     pub(crate) fn fail_transaction(&mut self) {
         self.end_statement();
         match &mut self.transaction {
-            Some(open) if open.explicit => open.failed = true,
+            Some(open) if open.explicit => {
+                open.failed = true;
+                open.txn.fail();
+            }
             Some(_) => self.abandon_transaction(),
             None => {}
         }

@@ -232,6 +232,7 @@ impl Session {
                 self.open_transaction()?;
                 self.shared.settings.lock().reset_all();
                 self.hooks.forget_sequences();
+                self.hooks.release_advisory_locks();
                 self.drop_temporary_relations()?;
                 command("DISCARD ALL")
             }

@@ -310,6 +310,11 @@ fn server_function(source: &str, given: Arguments, context: &SystemContext) -> O
         "pg_backend_pid" => Datum::Int4(state.backend_pid()),
         "pg_current_xact_id_if_assigned" => state.transaction_id_if_assigned().map_or(NULL, transaction_id),
         "pg_blocking_pids" => int4_array(state.blocking_pids(i32::try_from(given.int(0)).unwrap_or_default())),
+        "pg_isolation_test_session_is_blocked" => {
+            let blockers = state.blocking_pids(i32::try_from(given.int(0)).unwrap_or_default());
+            let Some(Datum::Array(interesting)) = given.0.get(1) else { return Some(NULL) };
+            Datum::Bool(interesting.elements.iter().any(|pid| matches!(pid, Datum::Int4(pid) if blockers.contains(pid))))
+        }
         "pg_safe_snapshot_blocking_pids" => int4_array(Vec::new()),
         "pg_my_temp_schema" => oid(state.temporary_schema()),
         "pg_is_other_temp_schema" => {

@@ -35,7 +35,8 @@ impl LockTable {
             if self.find_cycle(start).is_none() {
                 return Ok(());
             }
-            let Some((behind, ahead)) = cycle.iter().find_map(|edge| Some((&edge.waiter, edge.ahead.as_ref()?))) else {
+            // Of those who could go first, whoever is last on the way back to the newest request has waited before it.
+            let Some((behind, ahead)) = cycle.iter().rev().find_map(|edge| Some((&edge.waiter, edge.ahead.as_ref()?))) else {
                 return Err(deadlock_detected(&cycle));
             };
             self.change(behind.tag, |lock| lock.move_before(behind, ahead));

@@ -3,7 +3,10 @@
 //! Nobody holds two shards' mutexes at once, and wakers run after all are let go. The list of waiting requests is beside the shards and
 //! is touched only by those who wait, so that a lock nobody contends costs one mutex and no allocation.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use hashbrown::{HashMap, HashTable};
 use parking_lot::Mutex;
@@ -26,6 +29,8 @@ pub(crate) struct LockTable {
     waiting: Mutex<HashMap<i32, Arc<Waiter>>>,
     /// One search for deadlocks at a time, so that of a cycle's members only one gives up.
     pub(super) detection: Mutex<()>,
+    /// How many relations are locked, or wanted, in ACCESS EXCLUSIVE mode.
+    exclusive: AtomicUsize,
 }
 
 /// On cache lines of its own, so that shards do not slow each other down.
@@ -47,7 +52,7 @@ pub struct ListedLock {
 impl LockTable {
     pub(crate) fn new() -> Arc<LockTable> {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Arc::new(LockTable { shards, waiting: Mutex::default(), detection: Mutex::default() })
+        Arc::new(LockTable { shards, waiting: Mutex::default(), detection: Mutex::default(), exclusive: AtomicUsize::new(0) })
     }
 
     /// The bits that choose a shard are not those that choose a place within it.
@@ -55,16 +60,36 @@ impl LockTable {
         &self.shards[(hash >> 40) as usize % SHARDS].0
     }
 
+    pub(crate) fn has_exclusive(&self) -> bool {
+        self.exclusive.load(Ordering::SeqCst) > 0
+    }
+
     /// Asks for a lock without waiting for it.
     pub(crate) fn try_lock(&self, tag: Tag, owner: Owner, mode: LockMode) -> Asked {
         let hash = tag.hash();
         let mut shard = self.shard(hash).lock();
-        match shard.find_mut(hash, |lock| lock.tag == tag) {
+        let asked = match shard.find_mut(hash, |lock| lock.tag == tag) {
             Some(lock) => lock.ask(owner, mode),
             None => {
                 shard.insert_unique(hash, Lock::new(tag, owner, mode), |lock| lock.tag.hash());
                 Asked::New
             }
+        };
+        if asked == Asked::New {
+            self.count_exclusive(mode);
+        }
+        asked
+    }
+
+    fn count_exclusive(&self, mode: LockMode) {
+        if mode == LockMode::AccessExclusive {
+            self.exclusive.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn uncount_exclusive(&self, mode: LockMode) {
+        if mode == LockMode::AccessExclusive {
+            self.exclusive.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -84,6 +109,9 @@ impl LockTable {
                     Asked::New
                 }
             };
+            if asked != Asked::Held {
+                self.count_exclusive(mode);
+            }
             if asked != Asked::Conflict {
                 drop(shard);
                 self.forget_waiting(&waiter);
@@ -105,12 +133,14 @@ impl LockTable {
     /// Gives a lock back and lets those who waited for it go on.
     pub(crate) fn release(&self, tag: Tag, owner: Owner, mode: LockMode) {
         self.change(tag, |lock| lock.release(owner, mode));
+        self.uncount_exclusive(mode);
     }
 
     /// Ends a wait with an error. False when it had ended before.
     pub(crate) fn leave_queue(&self, waiter: &Arc<Waiter>, error: Error) -> bool {
         let left = self.change(waiter.tag, |lock| lock.dequeue(waiter)).unwrap_or(false);
         if left {
+            self.uncount_exclusive(waiter.mode);
             self.forget_waiting(waiter);
             if let Some(waker) = waiter.finish(Err(error)) {
                 waker.wake();

@@ -115,7 +115,7 @@ impl Transaction {
         if let (Some(reads), Some(_)) = (self.reads.take(), &self.view) {
             let mut published = self.store.published.write();
             self.log_reader = None;
-            let certified = certify(&published, self.view_seq, Arc::new(reads), &ChangeSet::default())?;
+            let certified = certify(&published, self.view_seq, &reads, &[])?;
             let (at, oldest) = (published.state.seq, self.store.log_readers.oldest());
             published.readers.push(at, certified, oldest);
         }
@@ -251,7 +251,7 @@ impl Transaction {
             }
         }
         self.check_shared_rows(published, changes)?;
-        certify(published, self.view_seq, Arc::new(reads), changes).map(Some)
+        certify(published, self.view_seq, &reads, &[changes]).map(Some)
     }
 
     /// Refuses to delete or re-key a row that became somebody's foreign-key parent since the snapshot.

@@ -42,14 +42,25 @@ struct StagedTable {
 }
 
 impl Transaction {
-    /// Asks for the locks of the writes, checks uniqueness against the newest value, and applies them to the private view.
+    /// Asks for the locks of the writes, checks uniqueness against the newest value, and applies them to the private view. A statement
+    /// that must wait lets its view go, so that it shares nothing with the published trees meanwhile, and will run again on a fresh one.
     pub fn stage(&mut self, writes: &StatementWrites) -> Staged {
+        let staged = self.stage_resumable(writes);
+        if !matches!(staged, Staged::Done) {
+            self.end_statement();
+        }
+        staged
+    }
+
+    /// The same for a statement that keeps its view over the wait and then goes on with [`Transaction::resume_statement`].
+    pub fn stage_resumable(&mut self, writes: &StatementWrites) -> Staged {
         let halt = match self.try_stage(writes) {
             Ok(()) => return Staged::Done,
             Err(halt) => halt,
         };
-        // Whoever waits shares nothing with the published trees meanwhile: the statement will take a fresh view.
-        self.end_statement();
+        if self.options.isolation.refreshes() {
+            self.note_targets(writes);
+        }
         match halt {
             Halt::Wait(wait) => Staged::Wait(wait),
             Halt::Stale => Staged::Stale,
@@ -81,7 +92,7 @@ impl Transaction {
             self.record(table)?;
         }
         self.shared_rows.append(&mut shared_rows);
-        Ok(())
+        Ok(self.check_dependencies()?)
     }
 
     fn stage_table(&mut self, writes: &TableWrites) -> Result<StagedTable, Halt> {

@@ -421,7 +421,7 @@ fn random_schedules_keep_every_promise() {
         return;
     }
     let mut total = Counts::default();
-    for seed in 0..200 {
+    for seed in 0..300 {
         let counts = simulate(seed, 1000);
         total.commits += counts.commits;
         total.waits += counts.waits;
