@@ -28,10 +28,10 @@ pub(crate) enum Verb {
     Stop(StopArguments),
     #[command(hide = true)]
     Repl(Later),
-    #[command(hide = true)]
-    Dump(Later),
-    #[command(hide = true)]
-    Restore(Later),
+    /// Save a running server's database to a file
+    Dump(crate::dump::DumpArguments),
+    /// Load a dump into a running server's database
+    Restore(crate::restore::RestoreArguments),
     #[command(hide = true)]
     Status(Later),
     #[command(hide = true)]

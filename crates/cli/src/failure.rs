@@ -31,6 +31,17 @@ impl Failure {
     }
 }
 
+/// The message and, where there is one, the hint: what to do next.
+impl From<types::Error> for Failure {
+    fn from(error: types::Error) -> Failure {
+        let fields = error.fields();
+        let context = fields.context.as_ref().map(|context| format!(" ({context})")).unwrap_or_default();
+        let detail = fields.detail.as_ref().map(|detail| format!("; {detail}")).unwrap_or_default();
+        let hint = fields.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+        Failure::operation(format!("{}{detail}{context}{hint}", error.message()).replace('\n', " "))
+    }
+}
+
 #[cfg(test)]
 impl Failure {
     pub(crate) fn message(&self) -> &str {

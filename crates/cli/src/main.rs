@@ -3,11 +3,16 @@
 //! Exit codes: 0 it worked, 1 it failed, 2 the command line is wrong or asks for what is not there yet. An error is one line on
 //! standard error that says what to do next.
 //!
-//! **Does not know** SQL, sessions or the wire protocol.
+//! **Does not know** what a statement means: all of it goes through [`connection::Connection`] to a session.
 
 mod arguments;
+mod connection;
+mod dirty;
+mod dump;
 mod failure;
 mod pid_file;
+mod progress;
+mod restore;
 mod start;
 mod stop;
 
@@ -31,8 +36,8 @@ fn main() -> ExitCode {
         Verb::Start(arguments) => arguments.checked().and_then(|settings| start::start(&settings)),
         Verb::Stop(arguments) => arguments.checked().and_then(|pid_file| stop::stop(&pid_file)),
         Verb::Repl(_) => Err(Failure::not_yet("the command repl")),
-        Verb::Dump(_) => Err(Failure::not_yet("the command dump")),
-        Verb::Restore(_) => Err(Failure::not_yet("the command restore")),
+        Verb::Dump(arguments) => arguments.run(),
+        Verb::Restore(arguments) => arguments.run(),
         Verb::Status(_) => Err(Failure::not_yet("the command status")),
         Verb::Config(_) => Err(Failure::not_yet("the command config")),
     };

@@ -86,7 +86,7 @@ impl Date {
     }
 
     /// The date of that many days since 2000-01-01, None when it is out of PostgreSQL's range.
-    pub(crate) fn from_days(days: i64) -> Option<Date> {
+    pub fn from_days(days: i64) -> Option<Date> {
         (DATE_MIN..DATE_END).contains(&days).then_some(Date(days as i32))
     }
 }
@@ -102,7 +102,7 @@ macro_rules! timestamp_range {
             }
 
             /// The value of that many microseconds, None when it is out of PostgreSQL's range.
-            pub(crate) fn from_microseconds(microseconds: i64) -> Option<$type> {
+            pub fn from_microseconds(microseconds: i64) -> Option<$type> {
                 (TIMESTAMP_MIN..TIMESTAMP_END).contains(&microseconds).then_some($type(microseconds))
             }
         }

@@ -236,7 +236,7 @@ impl CopyIn {
     }
 
     pub fn is_binary(&self) -> bool {
-        self.format == CopyFormat::Binary
+        matches!(self.format, CopyFormat::Binary | CopyFormat::Heliodump)
     }
 
     /// Takes a piece of data as it came.
@@ -248,6 +248,9 @@ impl CopyIn {
     }
 
     fn decode(&mut self, at_end: bool) -> Result<()> {
+        if self.format == CopyFormat::Heliodump {
+            return self.decode_batches(at_end);
+        }
         let buffer = std::mem::take(&mut self.buffer);
         let mut start = 0;
         let decoded = loop {
@@ -273,6 +276,29 @@ impl CopyIn {
             self.buffer.clear();
         }
         decoded
+    }
+
+    /// Whole batches of columns go on as they are.
+    fn decode_batches(&mut self, at_end: bool) -> Result<()> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut start = 0;
+        while let Some(bytes) = durability::column_batch::next_batch(&buffer[start..]) {
+            let input = |at: usize, text: &str| datum_from_text(text, self.types[at], &self.settings, &*self.resolver);
+            let decoded = durability::column_batch::decode(bytes, &self.types, input);
+            start += 4 + bytes.len();
+            let first = self.line + 1;
+            let taken = decoded.and_then(|(rows, columns)| {
+                self.line += rows as u64;
+                self.insert(Batch::new(columns.into_iter().map(Arc::new).collect(), rows))
+            });
+            taken.map_err(|error| error.context(format!("COPY {}, rows from {first}", self.relation.name)))?;
+        }
+        self.buffer = buffer;
+        self.buffer.drain(..start);
+        if at_end && !self.buffer.is_empty() {
+            return Err(Error::new(SqlState::BAD_COPY_FILE_FORMAT, "unexpected EOF in COPY data"));
+        }
+        Ok(())
     }
 
     /// One row cut into fields: skips the header, reads the values, and sends full batches on.

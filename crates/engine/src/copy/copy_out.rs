@@ -28,7 +28,7 @@ impl CopyOut {
     }
 
     pub fn is_binary(&self) -> bool {
-        self.encoder.options.format == CopyFormat::Binary
+        matches!(self.encoder.options.format, CopyFormat::Binary | CopyFormat::Heliodump)
     }
 
     /// The command tag once all data has been taken.
@@ -52,6 +52,11 @@ impl CopyOut {
             }
         }
         match session.next_batch(&mut self.rows)? {
+            Some(batch) if self.encoder.options.format == CopyFormat::Heliodump => {
+                self.encoder.batch(&batch, &self.settings, &*self.resolver, out);
+                ends.push(out.len());
+                self.count += batch.len as u64;
+            }
             Some(batch) => {
                 for row in 0..batch.len {
                     self.encoder.row(&batch, row, &self.settings, &*self.resolver, out);

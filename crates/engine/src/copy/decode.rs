@@ -84,6 +84,8 @@ impl Decoder {
     /// Errors: 22P04.
     pub(super) fn next(&mut self, input: &[u8], at_end: bool, fields: &mut Fields) -> Result<Piece> {
         match self.options.format {
+            // Batches are decoded before rows are looked for.
+            CopyFormat::Heliodump => Ok(Piece::End),
             CopyFormat::Binary => self.next_binary(input, at_end, fields),
             CopyFormat::Text | CopyFormat::Csv => {
                 let Some((line, taken)) = self.next_line(input, at_end)? else { return Ok(Piece::Incomplete) };

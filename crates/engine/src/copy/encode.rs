@@ -79,6 +79,13 @@ impl Encoder {
         out.push(b'\n');
     }
 
+    /// A batch of rows as columns, for the format `heliodump`.
+    pub(super) fn batch(&self, batch: &Batch, settings: &FormatSettings, resolver: &dyn TypeResolver, out: &mut Vec<u8>) {
+        let text =
+            |at: usize, datum: &types::Datum, text: &mut String| datum_to_text(datum, self.types[at], settings, resolver, text);
+        durability::column_batch::encode(&batch.columns, batch.len, &self.types, text, out);
+    }
+
     fn binary_row(&self, batch: &Batch, row: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&(batch.columns.len() as i16).to_be_bytes());
         for (column, ty) in batch.columns.iter().zip(&self.types) {

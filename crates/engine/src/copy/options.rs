@@ -17,6 +17,8 @@ pub enum CopyFormat {
     Text,
     Csv,
     Binary,
+    /// Batches of columns, as the row blocks of a dump hold them (`durability::column_batch`).
+    Heliodump,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +106,7 @@ impl Written {
                     "text" => CopyFormat::Text,
                     "csv" => CopyFormat::Csv,
                     "binary" => CopyFormat::Binary,
+                    "heliodump" => CopyFormat::Heliodump,
                     other => return Err(invalid(format!("COPY format \"{other}\" not recognized")).at(position(option.location))),
                 };
                 once(&mut self.format, format, option)
@@ -154,6 +157,9 @@ impl Written {
             if self.header.is_some_and(|header| header != Header::None) {
                 return Err(unsupported("cannot specify HEADER in BINARY mode"));
             }
+        }
+        if format == CopyFormat::Heliodump {
+            self.refuse_with_heliodump()?;
         }
         let delimiter = single_byte(
             self.delimiter.as_deref(),
@@ -212,6 +218,18 @@ impl Written {
             force_not_null: self.force_not_null,
             force_null: self.force_null,
         })
+    }
+}
+
+impl Written {
+    /// Batches of columns have nothing to choose.
+    fn refuse_with_heliodump(&self) -> Result<()> {
+        let lists = [&self.force_quote, &self.force_not_null, &self.force_null];
+        let texts = [&self.delimiter, &self.null, &self.quote, &self.escape];
+        if self.header.is_some() || lists.iter().any(|list| list.is_some()) || texts.iter().any(|text| text.is_some()) {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "COPY format \"heliodump\" takes no other option"));
+        }
+        Ok(())
     }
 }
 

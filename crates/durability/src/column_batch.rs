@@ -1,0 +1,357 @@
+//! Rows as columns of bytes: the layout of COPY's format `heliodump`, and so of the row blocks of a `.heliodump`.
+//!
+//! A stream is a sequence of batches, each preceded by its length in bytes (u32). All numbers are little endian.
+//!
+//! ```text
+//! batch    rows u32 | columns u16 | column ...
+//! column   form u8 | nulls u8 | if nulls is 1: a bit a row, 1 = not NULL, lowest bit first | values
+//! values   form 1, 2, 4, 8, 16: that many bytes a row (arbitrary for a NULL)
+//!          form 100: a length (u32) a row, then all bytes one after another (0 bytes for a NULL)
+//!          form 101: the same, each value in PostgreSQL's text form
+//! ```
+//!
+//! Which form a column has follows from its type alone ([`is_plain`]): what a column of the type holds may be put there as it is, or it has
+//! to pass through the type's input function.
+
+use storage::{Bitmap, Column, FixedType, column::ColumnData};
+use types::{Date, Datum, Error, Oid, Physical, Result, SqlState, SqlType, Timestamp, TimestampTz};
+
+const VAR_LEN: u8 = 100;
+const TEXT_FORM: u8 = 101;
+/// More rows than any executor puts into a batch.
+const MAX_ROWS: usize = 1 << 24;
+
+/// Whether any bytes of the type's width are a value of it (save for a cheap check), so that a text form can be spared.
+pub fn is_plain(ty: SqlType) -> bool {
+    ty.typmod == -1
+        && matches!(
+            ty.oid,
+            Oid::BOOL
+                | Oid::INT2
+                | Oid::INT4
+                | Oid::INT8
+                | Oid::FLOAT4
+                | Oid::FLOAT8
+                | Oid::OID
+                | Oid::UUID
+                | Oid::DATE
+                | Oid::TIMESTAMP
+                | Oid::TIMESTAMPTZ
+                | Oid::TEXT
+                | Oid::VARCHAR
+                | Oid::BYTEA
+        )
+}
+
+/// Appends a batch, its length first. `text` appends the text form of a value of the column at a position.
+pub fn encode(
+    columns: &[std::sync::Arc<Column>],
+    rows: usize,
+    types: &[SqlType],
+    mut text: impl FnMut(usize, &Datum, &mut String),
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&(rows as u32).to_le_bytes());
+    out.extend_from_slice(&(columns.len() as u16).to_le_bytes());
+    for (at, (column, ty)) in columns.iter().zip(types).enumerate() {
+        let form_at = out.len();
+        out.push(TEXT_FORM);
+        encode_nulls(column, rows, out);
+        if is_plain(*ty) {
+            out[form_at] = encode_plain(column, rows, out);
+        } else {
+            let mut value = String::new();
+            encode_var_len(rows, out, |row, out| {
+                if !column.is_null(row) {
+                    value.clear();
+                    text(at, &column.datum(row), &mut value);
+                    out.extend_from_slice(value.as_bytes());
+                }
+            });
+        }
+    }
+    let length = (out.len() - start - 4) as u32;
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+fn encode_nulls(column: &Column, rows: usize, out: &mut Vec<u8>) {
+    let nulls = column.validity().filter(|bits| !bits.all_set());
+    out.push(u8::from(nulls.is_some()));
+    if let Some(bits) = nulls {
+        let start = out.len();
+        out.resize(start + rows.div_ceil(8), 0);
+        for row in (0..rows).filter(|&row| bits.get(row)) {
+            out[start + row / 8] |= 1 << (row % 8);
+        }
+    }
+}
+
+fn encode_var_len(rows: usize, out: &mut Vec<u8>, mut value: impl FnMut(usize, &mut Vec<u8>)) {
+    let lengths = out.len();
+    out.resize(lengths + 4 * rows, 0);
+    for row in 0..rows {
+        let start = out.len();
+        value(row, out);
+        let length = (out.len() - start) as u32;
+        out[lengths + 4 * row..lengths + 4 * row + 4].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+fn encode_fixed<T, const WIDTH: usize>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(&T) -> [u8; WIDTH]) -> u8 {
+    out.reserve(values.len() * WIDTH);
+    values.iter().for_each(|value| out.extend_from_slice(&bytes(value)));
+    WIDTH as u8
+}
+
+/// The values of a column of a plain type; returns their form.
+fn encode_plain(column: &Column, rows: usize, out: &mut Vec<u8>) -> u8 {
+    match column.data() {
+        ColumnData::Bool(values) => encode_fixed(values, out, |value| [u8::from(*value)]),
+        ColumnData::Int2(values) => encode_fixed(values, out, |value| value.to_le_bytes()),
+        ColumnData::Int4(values) => encode_fixed(values, out, |value| value.to_le_bytes()),
+        ColumnData::Int8(values) => encode_fixed(values, out, |value| value.to_le_bytes()),
+        ColumnData::Float4(values) => encode_fixed(values, out, |value| value.to_le_bytes()),
+        ColumnData::Float8(values) => encode_fixed(values, out, |value| value.to_le_bytes()),
+        ColumnData::Oid(values) => encode_fixed(values, out, |value| value.0.to_le_bytes()),
+        ColumnData::Date(values) => encode_fixed(values, out, |value| value.0.to_le_bytes()),
+        ColumnData::Timestamp(values) => encode_fixed(values, out, |value| value.0.to_le_bytes()),
+        ColumnData::TimestampTz(values) => encode_fixed(values, out, |value| value.0.to_le_bytes()),
+        ColumnData::Uuid(values) => encode_fixed(values, out, |value| *value),
+        ColumnData::Text(values) | ColumnData::Bytes(values) => {
+            encode_var_len(rows, out, |row, out| {
+                if !column.is_null(row) {
+                    out.extend_from_slice(values.get(row));
+                }
+            });
+            VAR_LEN
+        }
+        other => unreachable!("a plain type held as {:?}", std::mem::discriminant(other)),
+    }
+}
+
+fn bad(what: &str) -> Error {
+    Error::new(SqlState::BAD_COPY_FILE_FORMAT, format!("invalid heliodump batch: {what}"))
+}
+
+/// Cuts the next batch off a stream: its bytes without the length. None while it has not come whole.
+pub fn next_batch(stream: &[u8]) -> Option<&[u8]> {
+    let length = u32::from_le_bytes(*stream.first_chunk()?) as usize;
+    stream[4..].get(..length)
+}
+
+/// How many rows a batch has.
+pub fn row_count(batch: &[u8]) -> Result<usize> {
+    batch.first_chunk().map(|rows| u32::from_le_bytes(*rows) as usize).ok_or_else(|| bad("it is cut short"))
+}
+
+/// The columns of a batch. `from_text` is the input function of the column at a position.
+///
+/// Errors: 22P04 when the bytes are no batch of these types, and what the input functions raise.
+pub fn decode(
+    batch: &[u8],
+    types: &[SqlType],
+    mut from_text: impl FnMut(usize, &str) -> Result<Datum>,
+) -> Result<(usize, Vec<Column>)> {
+    let mut bytes = Bytes(batch);
+    let rows = bytes.u32()? as usize;
+    if rows > MAX_ROWS {
+        return Err(bad("it has too many rows"));
+    }
+    let count = bytes.take(2)?;
+    if usize::from(u16::from_le_bytes([count[0], count[1]])) != types.len() {
+        return Err(bad("it has another number of columns"));
+    }
+    let mut columns = Vec::with_capacity(types.len());
+    for (at, ty) in types.iter().enumerate() {
+        let form = bytes.take(1)?[0];
+        let validity = decode_nulls(&mut bytes, rows)?;
+        let is_null = |row: usize| validity.as_ref().is_some_and(|bits| !bits.get(row));
+        columns.push(match (form, is_plain(*ty)) {
+            (TEXT_FORM, _) => {
+                let mut column = Column::with_capacity(ty.physical, rows);
+                decode_var_len(&mut bytes, rows, |row, value| {
+                    if is_null(row) {
+                        column.push(&Datum::Null);
+                    } else {
+                        column.push(&from_text(at, text(value)?)?);
+                    }
+                    Ok(())
+                })?;
+                column
+            }
+            (form, true) => decode_plain(&mut bytes, rows, form, ty.physical, validity)?,
+            _ => return Err(bad("a column has the form of another type")),
+        });
+    }
+    if !bytes.0.is_empty() {
+        return Err(bad("it goes on after its last column"));
+    }
+    Ok((rows, columns))
+}
+
+fn text(bytes: &[u8]) -> Result<&str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| bad("a text is not UTF-8"))?;
+    if text.contains('\0') { Err(bad("a text holds a zero byte")) } else { Ok(text) }
+}
+
+fn decode_nulls(bytes: &mut Bytes, rows: usize) -> Result<Option<Bitmap>> {
+    match bytes.take(1)?[0] {
+        0 => Ok(None),
+        1 => {
+            let bits = bytes.take(rows.div_ceil(8))?;
+            let mut validity = Bitmap::default();
+            (0..rows).for_each(|row| validity.push(bits[row / 8] >> (row % 8) & 1 == 1));
+            Ok(Some(validity))
+        }
+        _ => Err(bad("a column says neither that it has NULLs nor that it has none")),
+    }
+}
+
+fn decode_var_len<'a>(bytes: &mut Bytes<'a>, rows: usize, mut value: impl FnMut(usize, &'a [u8]) -> Result<()>) -> Result<()> {
+    let lengths = bytes.take(rows.checked_mul(4).ok_or_else(|| bad("it has too many rows"))?)?;
+    for (row, length) in lengths.chunks_exact(4).enumerate() {
+        let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
+        value(row, bytes.take(length as usize)?)?;
+    }
+    Ok(())
+}
+
+fn decode_fixed<T: FixedType, const WIDTH: usize>(
+    bytes: &mut Bytes,
+    rows: usize,
+    form: u8,
+    validity: Option<Bitmap>,
+    value: impl Fn([u8; WIDTH]) -> Option<T>,
+) -> Result<Column> {
+    if usize::from(form) != WIDTH {
+        return Err(bad("a column has the form of another type"));
+    }
+    let raw = bytes.take(rows.checked_mul(WIDTH).ok_or_else(|| bad("it has too many rows"))?)?;
+    let values: Option<Vec<T>> = raw.chunks_exact(WIDTH).map(|chunk| value(chunk.try_into().ok()?)).collect();
+    Ok(T::column(values.ok_or_else(|| bad("a value is out of its type's range"))?, validity))
+}
+
+fn decode_plain(bytes: &mut Bytes, rows: usize, form: u8, physical: Physical, validity: Option<Bitmap>) -> Result<Column> {
+    let is_null = |row: usize| validity.as_ref().is_some_and(|bits| !bits.get(row));
+    match physical {
+        Physical::Bool => decode_fixed(bytes, rows, form, validity, |[byte]| (byte < 2).then_some(byte == 1)),
+        Physical::Int2 => decode_fixed(bytes, rows, form, validity, |raw| Some(i16::from_le_bytes(raw))),
+        Physical::Int4 => decode_fixed(bytes, rows, form, validity, |raw| Some(i32::from_le_bytes(raw))),
+        Physical::Int8 => decode_fixed(bytes, rows, form, validity, |raw| Some(i64::from_le_bytes(raw))),
+        Physical::Float4 => decode_fixed(bytes, rows, form, validity, |raw| Some(f32::from_le_bytes(raw))),
+        Physical::Float8 => decode_fixed(bytes, rows, form, validity, |raw| Some(f64::from_le_bytes(raw))),
+        Physical::Oid => decode_fixed(bytes, rows, form, validity, |raw| Some(Oid(u32::from_le_bytes(raw)))),
+        Physical::Uuid => decode_fixed(bytes, rows, form, validity, |raw: [u8; 16]| Some(raw)),
+        Physical::Date => decode_fixed(bytes, rows, form, validity, |raw| date(i32::from_le_bytes(raw))),
+        Physical::Timestamp => decode_fixed(bytes, rows, form, validity, |raw| {
+            let raw = i64::from_le_bytes(raw);
+            if matches!(raw, i64::MIN | i64::MAX) { Some(Timestamp(raw)) } else { Timestamp::from_microseconds(raw) }
+        }),
+        Physical::TimestampTz => decode_fixed(bytes, rows, form, validity, |raw| {
+            let raw = i64::from_le_bytes(raw);
+            if matches!(raw, i64::MIN | i64::MAX) { Some(TimestampTz(raw)) } else { TimestampTz::from_microseconds(raw) }
+        }),
+        Physical::Text | Physical::Bytes if form == VAR_LEN => {
+            let mut column = Column::with_capacity(physical, rows);
+            decode_var_len(bytes, rows, |row, value| {
+                match physical {
+                    _ if is_null(row) => column.push(&Datum::Null),
+                    Physical::Text => column.push_text(text(value)?),
+                    _ => column.push_bytes(value),
+                }
+                Ok(())
+            })?;
+            Ok(column)
+        }
+        _ => Err(bad("a column has the form of another type")),
+    }
+}
+
+fn date(raw: i32) -> Option<Date> {
+    if matches!(raw, i32::MIN | i32::MAX) { Some(Date(raw)) } else { Date::from_days(i64::from(raw)) }
+}
+
+/// What is left of a batch.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| bad("it is cut short"))?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.take(4)?.try_into().map_err(|_| bad("it is cut short"))?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn batch() -> (Vec<Arc<Column>>, Vec<SqlType>) {
+        let ints = [Datum::Int4(1), Datum::Null, Datum::Int4(i32::MIN)];
+        let texts = [Datum::Text("ä".into()), Datum::Text("".into()), Datum::Null];
+        let columns = vec![
+            Arc::new(Column::from_datums(Physical::Int4, &ints)),
+            Arc::new(Column::from_datums(Physical::Text, &texts)),
+            Arc::new(Column::from_datums(Physical::Text, &texts)),
+        ];
+        (columns, vec![SqlType::INT4, SqlType::TEXT, SqlType { typmod: 14, ..SqlType::VARCHAR }])
+    }
+
+    fn encoded() -> Vec<u8> {
+        let (columns, types) = batch();
+        let mut out = Vec::new();
+        encode(
+            &columns,
+            3,
+            &types,
+            |_, datum, text| {
+                if let Datum::Text(value) = datum {
+                    text.push_str(value)
+                }
+            },
+            &mut out,
+        );
+        out
+    }
+
+    #[test]
+    fn a_batch_comes_back() {
+        let (columns, types) = batch();
+        let stream = encoded();
+        let body = next_batch(&stream).unwrap();
+        assert_eq!(body.len() + 4, stream.len());
+        let (rows, back) = decode(body, &types, |_, text| Ok(Datum::Text(text.into()))).unwrap();
+        assert_eq!(rows, 3);
+        for (column, back) in columns.iter().zip(&back) {
+            for row in 0..3 {
+                assert_eq!(format!("{:?}", column.datum(row)), format!("{:?}", back.datum(row)));
+            }
+        }
+    }
+
+    #[test]
+    fn no_prefix_and_no_other_byte_panics() {
+        let (_, types) = batch();
+        let stream = encoded();
+        let body = &stream[4..];
+        let from_text = |_: usize, text: &str| Ok(Datum::Text(text.into()));
+        for end in 0..body.len() {
+            assert!(decode(&body[..end], &types, from_text).is_err());
+        }
+        for at in 0..body.len() {
+            for flip in [1_u8, 0x80, 0xff] {
+                let mut other = body.to_vec();
+                other[at] ^= flip;
+                drop(decode(&other, &types, from_text));
+            }
+        }
+    }
+}
