@@ -121,6 +121,12 @@ impl Binder<'_> {
             return self.bind_with_reference(level, at, range);
         }
         let relation = self.find_relation(range)?;
+        if !range.schemaname.is_empty() {
+            self.require_schema(relation.schema());
+        }
+        if !matches!(&relation, NamedRelation::User(view) if matches!(view.kind, RelationKind::View { .. })) {
+            self.require(relation.oid(), catalog::Privileges::SELECT);
+        }
         if range.schemaname.is_empty() {
             let schema = relation.schema();
             self.mend_text(range.location, |binder| {

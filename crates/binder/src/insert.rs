@@ -50,6 +50,8 @@ impl Binder<'_> {
                 self.bind_insert_source(node, select, insert.r#override(), &target, &mut columns)?
             }
         };
+        let written: Vec<usize> = columns.columns.iter().map(|column| column.at).collect();
+        self.note_written(&target, &written, Modification::Insert);
         let values = self.insert_values(&target, &columns.columns, given, insert)?;
         let mut row = self.bind_new_row(&relation)?;
         row.view_checks = self.view_checks(&target, &row.columns);

@@ -121,6 +121,8 @@ impl Binder<'_> {
             let (left_at, left_expr) = self.using_column(left, name, "left")?;
             let (right_at, right_expr) = self.using_column(right, name, "right")?;
             let level = self.levels.len() - 1;
+            self.note_read(level, left.entry, left_at);
+            self.note_read(level, right.entry, right_at);
             self.note_reference(level, &left_expr, -1);
             self.note_reference(level, &right_expr, -1);
             let (left_typed, right_typed) = (Typed::new(left_expr.clone(), -1), Typed::new(right_expr.clone(), -1));

@@ -15,6 +15,7 @@ use pg_query::protobuf::{Node, TypeName};
 use plan::{Bound, logical::Given};
 use types::{FormatSettings, Result, SqlType};
 
+mod access;
 mod aggregate;
 mod ast;
 mod boolean;

@@ -143,6 +143,7 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
         }
         let relation = relation.clone();
+        self.require(relation.oid, catalog::Privileges::UPDATE);
         add_lock(clause, relation, row_id, locks);
         Ok(())
     }
@@ -156,6 +157,9 @@ impl Binder<'_> {
         }
         let EntrySource::Plan(plan) = &mut self.level_mut().entries[entry].source else { return Ok(()) };
         let Some(mut taken) = plan.take() else { return Ok(()) };
+        if let Some((_, view)) = self.level().entries[entry].relation {
+            self.require(view, catalog::Privileges::UPDATE);
+        }
         let mut rows = Vec::new();
         let exposed = self.expose_rows(&mut taken, name, &mut rows);
         self.level_mut().entries[entry].source = EntrySource::Plan(Some(taken));

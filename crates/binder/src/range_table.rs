@@ -219,6 +219,9 @@ impl Binder<'_> {
 
     /// An expression for a column that was found; None is the system column of this name.
     fn reference(&mut self, level: usize, entry: usize, column: Option<usize>, name: &str, location: i32) -> Result<Typed> {
+        if let Some(column) = column {
+            self.note_read(level, entry, column);
+        }
         let expr = match column {
             Some(column) => self.levels[level].entries[entry].columns[column].expr.clone(),
             None => self.system_column(level, entry, name, location)?,
@@ -277,6 +280,7 @@ impl Binder<'_> {
 
     /// A whole row as a value (transformWholeRowRef).
     pub(crate) fn whole_row(&mut self, level: usize, entry: usize, location: i32) -> Typed {
+        self.note_read_all(level, entry);
         let range = &self.levels[level].entries[entry];
         if range.scalar
             && let [only] = &range.columns[..]

@@ -130,6 +130,10 @@ pub(crate) struct Binder<'e> {
     pub(crate) nesting: usize,
     /// Views being expanded, to end a chain of them that refers to itself.
     pub(crate) views: Vec<types::Oid>,
+    /// What the statement must be allowed to do, so far.
+    pub(crate) access: plan::access::Access,
+    /// As whom what is being bound runs: the owner of the view around it.
+    pub(crate) check_as: Option<types::Oid>,
     /// Changes to the text being printed, when this binding serves printing.
     pub(crate) mendings: Option<Vec<crate::deparse::Mending>>,
 }
@@ -148,6 +152,8 @@ impl<'e> Binder<'e> {
             base_depth: 0,
             nesting: 0,
             views: Vec::new(),
+            access: plan::access::Access::default(),
+            check_as: None,
             mendings: None,
         }
     }

@@ -33,6 +33,7 @@ fn bind_statement(node: &Node, environment: &Environment) -> Result<Bound> {
         query: Query { root: plan, output, subplans: binder.subplans, ctes, command, next_column: binder.columns.len() as u32 },
         parameters,
         cacheable: binder.cacheable,
+        access: binder.access,
     })
 }
 

@@ -53,11 +53,15 @@ impl Binder<'_> {
                 return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
             }
         };
+        if !range.schemaname.is_empty() {
+            self.require_schema(relation.schema);
+        }
+        self.require_modification(relation.oid, modification);
         match &relation.kind {
             RelationKind::Table { .. } => {
                 let base = self.add_table(&relation, &range.alias)?;
                 self.level_mut().entries[base].is_target = true;
-                Ok(WriteTarget { relation, base, visible: base, view: None, modification })
+                Ok(WriteTarget { relation, base, visible: base, view: None, modification, base_check_as: self.check_as })
             }
             RelationKind::View { .. } => self.write_through_view(&relation, &range.alias, modification),
             _ => {

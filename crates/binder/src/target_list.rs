@@ -160,6 +160,7 @@ impl Binder<'_> {
 
     /// All columns of an entry as expressions.
     pub(crate) fn entry_columns(&mut self, level: usize, entry: usize, location: i32) -> Vec<(Arc<str>, Typed)> {
+        self.note_read_all(level, entry);
         let columns: Vec<_> =
             self.levels[level].entries[entry].columns.iter().map(|column| (column.name.clone(), column.expr.clone())).collect();
         columns

@@ -135,6 +135,8 @@ impl Binder<'_> {
             let expr = self.assign_part(base, attribute.ty, &target.indirection, value, &attribute.name, target.location)?;
             assignments.push((at, expr));
         }
+        let written: Vec<usize> = assignments.iter().map(|(at, _)| *at).collect();
+        self.note_written(target_table, &written, Modification::Update);
         Ok(assignments)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Relation, type_names::Names};
+use catalog::{Privileges, Relation, type_names::Names};
 use pg_query::protobuf::{Alias, node::Node as Ast};
 use types::{Error, Result, SqlState};
 
@@ -10,6 +10,7 @@ use crate::{ast, parse, state::Binder, subquery::BoundQuery};
 
 impl Binder<'_> {
     pub(crate) fn add_view(&mut self, relation: &Arc<Relation>, query: &Arc<str>, alias: &Option<Alias>) -> Result<usize> {
+        self.require(relation.oid, Privileges::SELECT);
         let mut bound = self.bind_view_query(relation, query)?;
         // The view's own column names stand, whatever its query calls them.
         for (column, (_, attribute)) in bound.output.iter_mut().zip(relation.live_attributes()) {
@@ -36,7 +37,9 @@ impl Binder<'_> {
         };
         self.in_definition(|binder| {
             binder.views.push(relation.oid);
+            let check_as = binder.enter_view(relation);
             let bound = binder.nested_level(|binder| binder.bind_select_statement(select));
+            binder.check_as = check_as;
             binder.views.pop();
             bound
         })

@@ -30,6 +30,8 @@ pub(crate) struct WriteTarget {
     pub(crate) visible: usize,
     pub(crate) view: Option<WrittenView>,
     pub(crate) modification: Modification,
+    /// As whom the table is written: the owner of the view over it.
+    pub(crate) base_check_as: Option<types::Oid>,
 }
 
 /// The view that a statement names.
@@ -46,6 +48,14 @@ pub(crate) struct WrittenView {
     checks: Vec<Check>,
 }
 
+impl WrittenView {
+    /// The view's own attribute that is this attribute of the base table.
+    pub(crate) fn attribute_over(&self, binder: &Binder<'_>, base: usize, attribute: usize) -> Option<usize> {
+        let place = self.columns.iter().position(|column| binder.base_attribute(base, &column.expr) == Some(attribute))?;
+        self.relation.live_attributes().nth(place).map(|(position, _)| position)
+    }
+}
+
 /// A view taken apart.
 struct Expanded {
     relation: Arc<Relation>,
@@ -56,6 +66,7 @@ struct Expanded {
     any_direct: bool,
     conditions: Vec<Expr>,
     checks: Vec<Check>,
+    base_check_as: Option<types::Oid>,
 }
 
 impl Binder<'_> {
@@ -69,7 +80,7 @@ impl Binder<'_> {
         let hidden = std::mem::take(&mut self.level_mut().namespace);
         let expanded = self.expand_written_view(view, modification, false);
         self.level_mut().namespace = hidden;
-        let Expanded { relation, base, columns, blocked, any_direct, conditions, checks } = expanded?;
+        let Expanded { relation, base, columns, blocked, any_direct, conditions, checks, base_check_as } = expanded?;
         if modification != Modification::Delete && !any_direct {
             return Err(self.view_refusal(
                 view,
@@ -84,7 +95,7 @@ impl Binder<'_> {
         rename(&mut entry, alias, "table")?;
         let visible = self.add_entry(entry);
         let view = WrittenView { relation: view.clone(), columns, blocked, conditions, checks };
-        Ok(WriteTarget { relation, base, visible, view: Some(view), modification })
+        Ok(WriteTarget { relation, base, visible, view: Some(view), modification, base_check_as })
     }
 
     fn expand_written_view(&mut self, view: &Arc<Relation>, modification: Modification, forced: bool) -> Result<Expanded> {
@@ -105,7 +116,9 @@ impl Binder<'_> {
         let stored = Names { search_path: Vec::new(), ..(*self.names).clone() };
         let names = std::mem::replace(&mut self.names, Arc::new(stored));
         self.views.push(view.oid);
+        let check_as = self.enter_view(view);
         let bound = self.bind_written_query(view, select, modification, cascaded || forced);
+        self.check_as = check_as;
         self.views.pop();
         self.names = names;
         let (mut expanded, condition) = bound?;
@@ -133,6 +146,7 @@ impl Binder<'_> {
         };
         let (mut expanded, visible) = match self.find_relation(range)? {
             NamedRelation::User(below) if matches!(below.kind, RelationKind::Table { .. }) => {
+                self.require_modification(below.oid, modification);
                 let base = self.add_table(&below, &range.alias)?;
                 let expanded = Expanded {
                     relation: below,
@@ -142,10 +156,12 @@ impl Binder<'_> {
                     any_direct: false,
                     conditions: Vec::new(),
                     checks: Vec::new(),
+                    base_check_as: self.check_as,
                 };
                 (expanded, base)
             }
             NamedRelation::User(below) if matches!(below.kind, RelationKind::View { .. }) => {
+                self.require_modification(below.oid, modification);
                 let expanded = self.expand_written_view(&below, modification, forced)?;
                 let mut entry = RangeEntry::new(EntrySource::Join, below.name.clone(), expanded.columns.clone());
                 entry.row_type = below.row_type;

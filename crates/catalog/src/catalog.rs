@@ -8,7 +8,7 @@ use std::sync::{
 use imbl::{HashMap, OrdMap};
 use types::Oid;
 
-use crate::{Name, Relation, UserType};
+use crate::{Acl, AclItem, AclKind, AclTarget, Name, Privileges, Relation, UserType, UserTypeKind};
 
 /// A schema (pg_namespace).
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub struct Catalog {
     pub(crate) relation_names: HashMap<(Oid, Name), Oid>,
     pub(crate) types: OrdMap<Oid, Arc<UserType>>,
     pub(crate) type_names: HashMap<(Oid, Name), Oid>,
+    pub(crate) acls: OrdMap<AclTarget, Arc<Acl>>,
 }
 
 impl Default for Catalog {
@@ -55,6 +56,7 @@ impl Catalog {
             relation_names: HashMap::new(),
             types: OrdMap::new(),
             type_names: HashMap::new(),
+            acls: OrdMap::new(),
         };
         for (oid, name) in [
             (Oid::PG_CATALOG_NAMESPACE, "pg_catalog"),
@@ -68,7 +70,21 @@ impl Catalog {
             let owner = if is_public { Oid::DATABASE_OWNER_ROLE } else { Oid::BOOTSTRAP_ROLE };
             catalog.put_schema(Schema { oid, name: name.into(), owner, comment });
         }
+        catalog.put_initial_acls();
         catalog
+    }
+
+    /// Everybody may use these schemas; only their owners may create in them.
+    fn put_initial_acls(&mut self) {
+        for (schema, owner) in [
+            (Oid::PG_CATALOG_NAMESPACE, Oid::BOOTSTRAP_ROLE),
+            (Oid::PUBLIC_NAMESPACE, Oid::DATABASE_OWNER_ROLE),
+            (Oid::INFORMATION_SCHEMA_NAMESPACE, Oid::BOOTSTRAP_ROLE),
+        ] {
+            let item = |grantee, privileges| AclItem { grantee, grantor: owner, privileges, grantable: Privileges::NONE };
+            let items = vec![item(owner, Privileges::SCHEMA), item(Oid::INVALID, Privileges::USAGE)];
+            self.put_acl(AclTarget::Schema(schema), Some(Acl { items }));
+        }
     }
 
     /// Changes whenever any definition does.
@@ -110,8 +126,9 @@ impl Catalog {
 
     /// Adds a schema or replaces the one of the same oid.
     pub fn put_schema(&mut self, schema: Schema) {
-        if let Some(old) = self.schemas.get(&schema.oid) {
-            self.schema_names.remove(&old.name);
+        match self.schemas.get(&schema.oid) {
+            Some(old) => drop(self.schema_names.remove(&old.name)),
+            None => self.start_with_defaults(AclTarget::Schema(schema.oid), AclKind::Schema, schema.owner, Oid::INVALID),
         }
         self.schema_names.insert(schema.name.clone(), schema.oid);
         self.schemas.insert(schema.oid, Arc::new(schema));
@@ -121,6 +138,7 @@ impl Catalog {
     pub fn remove_schema(&mut self, oid: Oid) -> Option<Arc<Schema>> {
         let schema = self.schemas.remove(&oid)?;
         self.schema_names.remove(&schema.name);
+        self.acls.remove(&AclTarget::Schema(oid));
         self.changed();
         Some(schema)
     }
@@ -140,8 +158,19 @@ impl Catalog {
 
     /// Adds a relation or replaces the one of the same oid; its name must be free in its schema.
     pub fn put_relation(&mut self, relation: Relation) {
-        if let Some(old) = self.relations.get(&relation.oid) {
-            self.relation_names.remove(&(old.schema, old.name.clone()));
+        match self.relations.get(&relation.oid) {
+            Some(old) => drop(self.relation_names.remove(&(old.schema, old.name.clone()))),
+            None => {
+                let kind = match relation.relkind() {
+                    'S' => Some(AclKind::Sequence),
+                    'r' | 'v' | 'm' => Some(AclKind::Table),
+                    _ => None,
+                };
+                if let Some(kind) = kind {
+                    let target = AclTarget::Relation(relation.oid);
+                    self.start_with_defaults(target, kind, relation.owner, relation.schema);
+                }
+            }
         }
         self.relation_names.insert((relation.schema, relation.name.clone()), relation.oid);
         self.relations.insert(relation.oid, Arc::new(relation));
@@ -151,6 +180,7 @@ impl Catalog {
     pub fn remove_relation(&mut self, oid: Oid) -> Option<Arc<Relation>> {
         let relation = self.relations.remove(&oid)?;
         self.relation_names.remove(&(relation.schema, relation.name.clone()));
+        self.forget_relation_acls(oid);
         self.changed();
         Some(relation)
     }
@@ -169,8 +199,12 @@ impl Catalog {
     }
 
     pub fn put_type(&mut self, ty: UserType) {
-        if let Some(old) = self.types.get(&ty.oid) {
-            self.type_names.remove(&(old.schema, old.name.clone()));
+        match self.types.get(&ty.oid) {
+            Some(old) => drop(self.type_names.remove(&(old.schema, old.name.clone()))),
+            None if !matches!(ty.kind, UserTypeKind::Array { .. }) => {
+                self.start_with_defaults(AclTarget::Type(ty.oid), AclKind::Type, ty.owner, ty.schema);
+            }
+            None => {}
         }
         self.type_names.insert((ty.schema, ty.name.clone()), ty.oid);
         self.types.insert(ty.oid, Arc::new(ty));
@@ -180,6 +214,7 @@ impl Catalog {
     pub fn remove_type(&mut self, oid: Oid) -> Option<Arc<UserType>> {
         let ty = self.types.remove(&oid)?;
         self.type_names.remove(&(ty.schema, ty.name.clone()));
+        self.acls.remove(&AclTarget::Type(oid));
         self.changed();
         Some(ty)
     }

@@ -7,6 +7,7 @@
 //! and, separately, among types.
 //! **Does not know** rows, expressions' meaning (they are kept as SQL text) or sessions.
 
+pub mod acl;
 pub mod builtin;
 pub mod catalog;
 pub mod constraint;
@@ -14,15 +15,18 @@ pub mod dependencies;
 pub mod index;
 mod merge;
 pub mod relation;
+pub mod role;
 pub mod sequence;
 pub mod type_names;
 pub mod user_type;
 
+pub use acl::{Acl, AclItem, AclKind, AclTarget, Privileges};
 pub use catalog::{Catalog, Schema};
 pub use constraint::{Constraint, ConstraintKind};
 pub use dependencies::{Dependency, Object, Removal, Strength};
 pub use index::{IndexColumn, IndexDefinition, IndexKey};
 pub use relation::{Attribute, GeneratedKind, IdentityKind, Persistence, Relation, RelationKind};
+pub use role::{Role, Roles};
 pub use sequence::SequenceDefinition;
 pub use type_names::{NamedRelation, Names};
 pub use user_type::{EnumDefinition, UserType, UserTypeKind};

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use types::{Error, Oid, Result, SqlState};
 
-use crate::Catalog;
+use crate::{AclTarget, Catalog};
 
 /// What a transaction did to one object.
-type Change<'a, T> = (Oid, Option<&'a Arc<T>>);
+type Change<'a, K, T> = (K, Option<&'a Arc<T>>);
 
 impl Catalog {
     /// `newest` with what changed between `base` and `mine`.
@@ -24,11 +24,21 @@ impl Catalog {
         }
         let mut merged = newest.clone();
         // A new field of definitions must be merged here: this does not compile until it is named.
-        let Catalog { version: _, next_oid: _, schemas, schema_names: _, relations, relation_names: _, types, type_names: _ } =
-            mine;
+        let Catalog {
+            version: _,
+            next_oid: _,
+            schemas,
+            schema_names: _,
+            relations,
+            relation_names: _,
+            types,
+            type_names: _,
+            acls,
+        } = mine;
         let schema_changes = changes(&base.schemas, schemas, &newest.schemas)?;
         let relation_changes = changes(&base.relations, relations, &newest.relations)?;
         let type_changes = changes(&base.types, types, &newest.types)?;
+        let acl_changes = changes(&base.acls, acls, &newest.acls)?;
         // Old names go before new ones come, so that names may change places.
         for (oid, _) in &relation_changes {
             merged.remove_relation(*oid);
@@ -58,16 +68,38 @@ impl Catalog {
             }
             merged.put_relation(Arc::unwrap_or_clone(Arc::clone(relation)));
         }
+        // Removing an object above has forgotten the rights on it: those that did not change come back from the newest catalog.
+        let kept = newest.acls.iter().filter(|(target, _)| merged.has_target(target)).map(|(target, acl)| (*target, acl.clone()));
+        merged.acls = kept.collect();
+        for (target, acl) in acl_changes {
+            match acl {
+                Some(acl) => merged.acls.insert(target, Arc::clone(acl)),
+                None => merged.acls.remove(&target),
+            };
+        }
+        merged.changed();
         Ok(merged)
+    }
+
+    /// Whether the object that a list of rights is of exists.
+    fn has_target(&self, target: &AclTarget) -> bool {
+        match target {
+            AclTarget::Relation(oid) | AclTarget::Column(oid, _) => {
+                self.relation(*oid).is_some() || crate::builtin::builtins().system_relation(*oid).is_some()
+            }
+            AclTarget::Schema(oid) => self.schema(*oid).is_some(),
+            AclTarget::Type(oid) => self.user_type(*oid).is_some() || oid.0 < Oid::FIRST_NORMAL.0,
+            AclTarget::Function(_) | AclTarget::Default(..) => true,
+        }
     }
 }
 
 /// The objects that differ between `base` and `mine`, with their new definition or None for a dropped one.
-fn changes<'a, T>(
-    base: &OrdMap<Oid, Arc<T>>,
-    mine: &'a OrdMap<Oid, Arc<T>>,
-    newest: &OrdMap<Oid, Arc<T>>,
-) -> Result<Vec<Change<'a, T>>> {
+pub(crate) fn changes<'a, K: Ord + Copy, T>(
+    base: &OrdMap<K, Arc<T>>,
+    mine: &'a OrdMap<K, Arc<T>>,
+    newest: &OrdMap<K, Arc<T>>,
+) -> Result<Vec<Change<'a, K, T>>> {
     let mut changes = Vec::new();
     if base.ptr_eq(mine) {
         return Ok(changes);
@@ -101,7 +133,7 @@ fn concurrently(still_there: bool) -> Error {
     Error::internal(if still_there { "tuple concurrently updated" } else { "tuple concurrently deleted" })
 }
 
-fn name_taken(index: &str, columns: &str, name: &str, schema: Option<Oid>) -> Error {
+pub(crate) fn name_taken(index: &str, columns: &str, name: &str, schema: Option<Oid>) -> Error {
     let values = schema.map_or_else(|| name.to_owned(), |schema| format!("{name}, {schema}"));
     Error::new(SqlState::UNIQUE_VIOLATION, format!("duplicate key value violates unique constraint \"{index}\""))
         .detail(format!("Key ({columns})=({values}) already exists."))

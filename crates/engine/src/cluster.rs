@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use catalog::Catalog;
+use catalog::{Catalog, Role, Roles};
 use parking_lot::{Mutex, RwLock};
 use txn::Store;
 use types::{Error, Oid, Result, SqlState, TimestampTz};
@@ -16,7 +16,7 @@ use types::{Error, Oid, Result, SqlState, TimestampTz};
 use crate::{
     clock,
     plan_cache::PlanCache,
-    session::{Session, shared::SessionShared},
+    session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
     timer::Timer,
 };
@@ -25,7 +25,6 @@ use crate::{
 pub struct Database {
     pub oid: Oid,
     pub name: Arc<str>,
-    pub owner: Arc<str>,
     pub is_template: bool,
     pub allow_connections: bool,
     pub comment: Option<Arc<str>>,
@@ -33,17 +32,10 @@ pub struct Database {
     pub(crate) plans: Arc<PlanCache>,
 }
 
-/// A role (pg_authid). All roles may log in and are administrators until access control tells them apart.
-#[derive(Clone, Debug)]
-pub struct Role {
-    pub oid: Oid,
-    pub name: Arc<str>,
-}
-
 /// Everything that sessions share.
 pub struct Cluster {
     databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
-    roles: RwLock<BTreeMap<Arc<str>, Role>>,
+    roles: Arc<RwLock<Arc<Roles>>>,
     next_oid: AtomicU32,
     sessions: Mutex<BTreeMap<i32, Arc<SessionShared>>>,
     next_pid: AtomicI32,
@@ -77,14 +69,13 @@ impl Cluster {
     pub fn new() -> Cluster {
         let cluster = Cluster {
             databases: RwLock::default(),
-            roles: RwLock::default(),
+            roles: Arc::new(RwLock::new(Arc::new(Roles::new()))),
             next_oid: AtomicU32::new(Oid::FIRST_NORMAL.0),
             sessions: Mutex::default(),
             next_pid: AtomicI32::new(101),
             timer: Timer::default(),
             started: clock::now(),
         };
-        cluster.roles.write().insert("postgres".into(), Role { oid: Oid::BOOTSTRAP_ROLE, name: "postgres".into() });
         for (oid, name, is_template, allow_connections) in [
             (1, "template1", true, true),
             (4, "template0", true, false),
@@ -98,16 +89,8 @@ impl Cluster {
     }
 
     fn put_database(&self, oid: Oid, name: &str, is_template: bool, allow_connections: bool, store: Arc<Store>) {
-        let database = Database {
-            oid,
-            name: name.into(),
-            owner: "postgres".into(),
-            is_template,
-            allow_connections,
-            comment: None,
-            store,
-            plans: Arc::default(),
-        };
+        let database =
+            Database { oid, name: name.into(), is_template, allow_connections, comment: None, store, plans: Arc::default() };
         self.databases.write().insert(name.into(), Arc::new(database));
     }
 
@@ -123,7 +106,7 @@ impl Cluster {
     /// CREATE DATABASE: a clone of the template's newest value, O(1) in its rows.
     ///
     /// Errors: 42P04 when it exists, 3D000 when the template does not.
-    pub fn create_database(&self, name: &str, template: &str) -> Result<()> {
+    pub fn create_database(&self, name: &str, template: &str) -> Result<Oid> {
         let template = self.database(template).ok_or_else(|| {
             Error::new(SqlState::UNDEFINED_DATABASE, format!("template database \"{template}\" does not exist"))
         })?;
@@ -132,7 +115,7 @@ impl Cluster {
         }
         let oid = Oid(self.next_oid.fetch_add(1, Ordering::Relaxed));
         self.put_database(oid, name, false, true, template.store.fork());
-        Ok(())
+        Ok(oid)
     }
 
     /// DROP DATABASE. `session_database` is the one the asking session is connected to.
@@ -179,7 +162,6 @@ impl Cluster {
         let renamed = Database {
             oid: old.oid,
             name: new_name.into(),
-            owner: old.owner.clone(),
             is_template: old.is_template,
             allow_connections: old.allow_connections,
             comment: old.comment.clone(),
@@ -190,17 +172,47 @@ impl Cluster {
         Ok(())
     }
 
-    pub fn roles(&self) -> Vec<Role> {
-        self.roles.read().values().cloned().collect()
+    /// The committed roles.
+    pub fn roles(&self) -> Arc<Roles> {
+        self.roles.read().clone()
+    }
+
+    /// An identifier for what all databases share.
+    pub(crate) fn allocate_oid(&self) -> Oid {
+        Oid(self.next_oid.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Changes the roles outside of any transaction: at start, and for what cannot be rolled back.
+    pub fn change_roles<T>(&self, change: impl FnOnce(&mut Roles) -> T) -> T {
+        let mut published = self.roles.write();
+        let mut roles = Roles::clone(&published);
+        let result = change(&mut roles);
+        *published = Arc::new(roles);
+        result
+    }
+
+    /// Publishes what a transaction did to the roles, together with its commit: both happen or neither.
+    pub(crate) fn commit_roles<T>(&self, changes: RoleChanges, commit: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut published = self.roles.write();
+        let merged = Roles::merge(&changes.base, &changes.mine, &published)?;
+        let committed = commit()?;
+        *published = Arc::new(merged);
+        Ok(committed)
     }
 
     /// The role of this name, made when first seen: under trust any name may connect, with an administrator's rights.
-    fn role(&self, name: &str) -> Role {
-        if let Some(role) = self.roles.read().get(name) {
+    fn role(&self, name: &str) -> Arc<Role> {
+        if let Some(role) = self.roles.read().named(name) {
             return role.clone();
         }
-        let role = Role { oid: Oid(self.next_oid.fetch_add(1, Ordering::Relaxed)), name: name.into() };
-        self.roles.write().entry(role.name.clone()).or_insert(role).clone()
+        let oid = self.allocate_oid();
+        self.change_roles(|roles| match roles.named(name) {
+            Some(role) => role.clone(),
+            None => {
+                roles.put(Role::administrator(oid, name));
+                Arc::new(Role::administrator(oid, name))
+            }
+        })
     }
 
     /// Opens a session.
@@ -224,7 +236,9 @@ impl Cluster {
         }
         settings.set_internal("session_authorization", &role.name);
         let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::new(SessionShared::new(pid, role, &database, settings, options.client));
+        let roles = self.roles.clone();
+        let shared = Arc::new(SessionShared::new(pid, role, roles, &database, settings, options.client));
+        shared.sync_identity();
         self.sessions.lock().insert(pid, shared.clone());
         Ok(Session::new(self.clone(), database, shared))
     }

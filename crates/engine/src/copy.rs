@@ -8,9 +8,10 @@ mod options;
 
 use std::sync::Arc;
 
-use catalog::Relation;
+use catalog::{Privileges, Relation};
 use pg_query::protobuf::{CopyStmt, Node};
-use types::{Error, Result, SqlState};
+use plan::access::Access;
+use types::{Error, Oid, Result, SqlState};
 
 pub use copy_in::CopyIn;
 pub use copy_out::CopyOut;
@@ -26,6 +27,7 @@ impl Session {
         if statement.is_program {
             return Err(Error::unsupported("COPY ... PROGRAM"));
         }
+        self.check_copy_file(statement)?;
         let options = options::read(&statement.options, statement.is_from)?;
         self.begin_statement()?;
         if statement.is_from {
@@ -41,6 +43,34 @@ impl Session {
             return Ok(Outcome::CopyOut(copy));
         }
         self.copy_to_file(copy, &statement.filename)
+    }
+
+    /// 42501 unless the current role may read or write files of the server.
+    fn check_copy_file(&mut self, statement: &CopyStmt) -> Result<()> {
+        if statement.filename.is_empty() {
+            return Ok(());
+        }
+        let (needed, name, verb) = match statement.is_from {
+            true => (Oid::READ_SERVER_FILES_ROLE, "pg_read_server_files", "from"),
+            false => (Oid::WRITE_SERVER_FILES_ROLE, "pg_write_server_files", "to"),
+        };
+        if self.shared.roles().has_rights_of(self.current_role().oid, needed) {
+            return Ok(());
+        }
+        let message = format!("must be superuser or have privileges of the {name} role to COPY {verb} a file");
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+            .hint("Anyone can COPY to stdout or from stdin. psql's \\copy command also works for anyone."))
+    }
+
+    /// 42501 unless the current role may insert into these columns.
+    pub(crate) fn check_copy_from(&mut self, relation: &Relation, positions: &[usize]) -> Result<()> {
+        if self.current_role().superuser {
+            return Ok(());
+        }
+        let mut access = Access::default();
+        positions.iter().for_each(|position| access.of(relation.oid, None).insert(*position));
+        access.of(relation.oid, None).require(Privileges::INSERT);
+        self.authority()?.check(&access)
     }
 
     /// The table COPY names and the positions of its columns, in order.

@@ -27,11 +27,15 @@ mod create_table_as;
 mod database;
 mod dependents;
 mod drop;
+mod grant;
 pub(crate) mod index_shape;
 mod object_names;
+mod owned;
+mod ownership;
 mod rename;
 mod rename_text;
 mod rewrite;
+mod role;
 mod schema;
 mod sequence;
 mod temporary;
@@ -44,7 +48,10 @@ impl Session {
     pub(crate) async fn execute_definition(&mut self, node: &NodeEnum, sql: &str) -> Result<Outcome> {
         self.refuse_read_only(statement_name(node))?;
         self.begin_statement()?;
-        let done = self.dispatch_definition(node, sql).await;
+        let done = match self.check_definition(node) {
+            Ok(()) => self.dispatch_definition(node, sql).await,
+            Err(error) => Err(error),
+        };
         self.end_statement();
         done
     }
@@ -73,6 +80,15 @@ impl Session {
             NodeEnum::CommentStmt(statement) => self.comment(statement),
             NodeEnum::CreatedbStmt(statement) => self.create_database(statement),
             NodeEnum::DropdbStmt(statement) => self.drop_database(statement),
+            NodeEnum::CreateRoleStmt(statement) => self.create_role(statement),
+            NodeEnum::AlterRoleStmt(statement) => self.alter_role(statement),
+            NodeEnum::AlterRoleSetStmt(statement) => self.alter_role_settings(statement),
+            NodeEnum::DropRoleStmt(statement) => self.drop_roles(statement),
+            NodeEnum::GrantRoleStmt(statement) => self.grant_role(statement),
+            NodeEnum::GrantStmt(statement) => self.grant(statement),
+            NodeEnum::AlterDefaultPrivilegesStmt(statement) => self.alter_default_privileges(statement),
+            NodeEnum::ReassignOwnedStmt(statement) => self.reassign_owned(statement),
+            NodeEnum::DropOwnedStmt(statement) => self.drop_owned(statement).await,
             NodeEnum::AlterDatabaseStmt(_) => Err(Error::unsupported("ALTER DATABASE")),
             other => Err(Error::unsupported(statement_name(other))),
         }

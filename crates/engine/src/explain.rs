@@ -31,6 +31,7 @@ pub(crate) async fn execute(session: &mut Session, statement: &ExplainStmt, para
     session.begin_statement()?;
     let started = Instant::now();
     let planned = session.plan(&node, None, &[])?;
+    session.check_access(&planned)?;
     let planning_ms = milliseconds(started);
     let started = Instant::now();
     let instrumentation = if options.analyze { run_instrumented(session, &planned, parameters).await? } else { None };

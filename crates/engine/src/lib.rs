@@ -11,6 +11,7 @@
 //! **Invariants.** Nothing blocks a thread while it waits. A failed statement leaves no change. Every error carries a SQLSTATE.
 //! **Does not know** sockets, message formats of the wire, the command line.
 
+pub mod access;
 mod clock;
 pub mod cluster;
 pub mod copy;
@@ -18,6 +19,7 @@ mod ddl;
 mod definition_text;
 mod explain;
 pub mod offload;
+pub mod password;
 pub mod plan_cache;
 pub mod session;
 pub mod settings;

@@ -22,6 +22,7 @@ pub mod cursor;
 pub mod environment;
 pub mod extended;
 pub mod hooks;
+pub(crate) mod identity;
 mod lock_rows;
 pub mod outcome;
 pub mod query;

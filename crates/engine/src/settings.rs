@@ -61,11 +61,9 @@ const OWN_DEFAULTS: &[(&str, &str)] = &[
     ("synchronous_commit", "off"),
     ("jit", "off"),
     ("max_prepared_transactions", "0"),
-    ("is_superuser", "on"),
     ("default_text_search_config", "pg_catalog.english"),
     ("data_checksums", "off"),
     ("unix_socket_directories", "/tmp"),
-    ("session_authorization", "postgres"),
 ];
 
 fn read_facts() -> BTreeMap<String, SettingFact> {
@@ -94,8 +92,30 @@ fn read_facts() -> BTreeMap<String, SettingFact> {
             },
         );
     }
+    // Who the session is: settings that PostgreSQL leaves out of its lists.
+    for (name, context, kind, boot) in [
+        ("role", "user", "string", "none"),
+        ("session_authorization", "user", "string", "postgres"),
+        ("is_superuser", "internal", "bool", "on"),
+    ] {
+        let fact = SettingFact {
+            name,
+            unit: None,
+            category: UNLISTED,
+            context,
+            kind,
+            minimum: None,
+            maximum: None,
+            choices: Vec::new(),
+            boot: boot.to_owned(),
+        };
+        facts.insert(name.to_owned(), fact);
+    }
     facts
 }
+
+/// The category of settings that SHOW ALL and pg_settings leave out.
+pub(crate) const UNLISTED: &str = "";
 
 /// Settings whose changes are announced to the client (ParameterStatus).
 pub const REPORTED: &[&str] = &[
@@ -128,6 +148,8 @@ pub struct Settings {
     unreported: Vec<&'static str>,
     /// transaction_isolation, transaction_read_only and transaction_deferrable while a transaction is open.
     transaction: Option<[&'static str; 3]>,
+    /// How often `role` or `session_authorization` may have changed.
+    authorization_changes: u64,
 }
 
 #[derive(Debug)]
@@ -158,6 +180,7 @@ impl Settings {
             format: Arc::default(),
             unreported: Vec::new(),
             transaction: None,
+            authorization_changes: 0,
         };
         settings.rebuild_format();
         settings
@@ -227,6 +250,15 @@ impl Settings {
     /// Sets a value that users may not change themselves (session_authorization, is_superuser).
     pub fn set_internal(&mut self, name: &str, value: &str) {
         self.session_defaults.insert(name.to_ascii_lowercase(), value.to_owned());
+        self.authorization_changes += 1;
+    }
+
+    /// Sets a value that follows from others, and tells the client when it differs (is_superuser).
+    pub(crate) fn set_reported(&mut self, name: &'static str, value: &str) {
+        if self.get(name).is_ok_and(|known| known != value) {
+            self.set_internal(name, value);
+            self.note_change(name);
+        }
     }
 
     /// RESET name
@@ -243,7 +275,9 @@ impl Settings {
 
     /// RESET ALL
     pub fn reset_all(&mut self) {
-        let names: Vec<String> = self.changed.keys().cloned().collect();
+        // Who the session is does not go with it (GUC_NO_RESET_ALL).
+        let stays = |name: &&String| matches!(name.as_str(), "role" | "session_authorization");
+        let names: Vec<String> = self.changed.keys().filter(|name| !stays(name)).cloned().collect();
         names.into_iter().for_each(|name| self.replace(name, None, false));
     }
 
@@ -266,7 +300,14 @@ impl Settings {
         self.transaction = None;
     }
 
+    pub(crate) fn authorization_changes(&self) -> u64 {
+        self.authorization_changes
+    }
+
     fn note_change(&mut self, key: &str) {
+        if matches!(key, "role" | "session_authorization") {
+            self.authorization_changes += 1;
+        }
         if let Some(name) = REPORTED.iter().find(|name| name.eq_ignore_ascii_case(key))
             && !self.unreported.contains(name)
         {
@@ -353,7 +394,8 @@ impl Settings {
 
     /// All settings with their shown values, in order of name.
     pub fn all(&self) -> Vec<(&'static SettingFact, String)> {
-        setting_facts().values().map(|fact| (fact, self.show(fact.name).unwrap_or_default())).collect()
+        let listed = setting_facts().values().filter(|fact| fact.category != UNLISTED);
+        listed.map(|fact| (fact, self.show(fact.name).unwrap_or_default())).collect()
     }
 
     pub fn flag(&self, name: &str) -> bool {

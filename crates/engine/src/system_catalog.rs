@@ -12,6 +12,9 @@ use std::sync::Arc;
 use catalog::{builtin::SystemRelation, type_names::Names};
 use types::{Datum, Error, Oid, Result, SqlType};
 
+use crate::access::Authority;
+
+mod acl_rows;
 mod attribute_rows;
 mod cluster_rows;
 mod constraint_rows;
@@ -39,7 +42,8 @@ pub struct SystemContext<'a> {
     /// The database's catalog under the session's search path.
     pub names: Names,
     pub databases: Vec<DatabaseFacts>,
-    pub roles: Vec<RoleFacts>,
+    /// The roles, and what the current one may do.
+    pub authority: Authority,
     pub current_database: Arc<str>,
     pub current_user: Arc<str>,
     pub state: &'a dyn SystemState,
@@ -99,6 +103,9 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_authid" => cluster_rows::pg_authid,
         "pg_class" => relation_rows::pg_class,
         "pg_constraint" => constraint_rows::pg_constraint,
+        "pg_db_role_setting" => cluster_rows::pg_db_role_setting,
+        "pg_default_acl" => acl_rows::pg_default_acl,
+        "pg_init_privs" => acl_rows::pg_init_privs,
         "pg_cursors" => cluster_rows::pg_cursors,
         "pg_database" => cluster_rows::pg_database,
         "pg_depend" => dependency_rows::pg_depend,
@@ -164,14 +171,12 @@ fn provide_facts_or_counters(name: &str, context: &SystemContext, sink: &mut Sin
 }
 
 /// Relations about what cannot exist here: inheritance, triggers, policies, publications, extensions, foreign tables, large objects,
-/// replication, and progress of work that is never seen half done. Privileges beside ownership, statistics in PostgreSQL's form and
+/// replication, and progress of work that is never seen half done. Statistics in PostgreSQL's form and
 /// configuration files are not kept either.
 fn is_rightly_empty(name: &str) -> bool {
     const EMPTY: &[&str] = &[
         "pg_available_extension_versions",
         "pg_available_extensions",
-        "pg_db_role_setting",
-        "pg_default_acl",
         "pg_event_trigger",
         "pg_extension",
         "pg_file_settings",
@@ -181,7 +186,6 @@ fn is_rightly_empty(name: &str) -> bool {
         "pg_hba_file_rules",
         "pg_ident_file_mappings",
         "pg_inherits",
-        "pg_init_privs",
         "pg_largeobject",
         "pg_largeobject_metadata",
         "pg_parameter_acl",

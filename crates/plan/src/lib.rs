@@ -3,6 +3,7 @@
 //! [`logical`] says what a statement means, [`physical`] how it is computed. Both name columns by `expr::ColumnId`, unique within a statement,
 //! so that a rule can move an operator without renumbering anything; positions appear only when the executor compiles expressions.
 
+pub mod access;
 pub mod comparison;
 pub mod explain;
 pub mod logical;

@@ -70,4 +70,6 @@ pub struct Bound {
     pub parameters: Vec<SqlType>,
     /// Whether the plan may be kept for later executions: false when it depends on session state other than catalog, search_path and parameters.
     pub cacheable: bool,
+    /// What whoever runs it must be allowed to do.
+    pub access: crate::access::Access,
 }

@@ -70,6 +70,7 @@ impl Session {
         self.lock_relation(relation.oid, LockMode::RowExclusive, false).await?;
         self.begin_statement()?;
         let (relation, positions) = self.copy_columns(statement)?;
+        self.check_copy_from(&relation, &positions)?;
         let mut decoder = Decoder::new(options.clone());
         decoder.force_not_null = flags_for(options.force_not_null.as_ref(), &relation, &positions, "FORCE_NOT_NULL")?;
         decoder.force_null = flags_for(options.force_null.as_ref(), &relation, &positions, "FORCE_NULL")?;

@@ -105,7 +105,7 @@ impl Session {
         options: Vec<Arc<str>>,
         environment: &Environment,
     ) -> Result<()> {
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         let context = environment::eval_context(self, Arc::from([]))?;
         let open = self.open_transaction()?;
         open.txn.change_schema(|change| {

@@ -103,7 +103,7 @@ impl Session {
         view_query: Option<String>,
         populated: bool,
     ) -> Result<Arc<Relation>> {
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
             let (row_type, row_array_type) = register_row_type(change.catalog, oid, schema, &range.relname, owner);

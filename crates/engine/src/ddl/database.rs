@@ -1,5 +1,6 @@
 //! CREATE DATABASE and DROP DATABASE: clones of values, outside any transaction.
 
+use catalog::role::DatabaseAccess;
 use pg_query::{
     NodeEnum,
     protobuf::{CreatedbStmt, DropdbStmt},
@@ -43,7 +44,9 @@ impl Session {
                 _ => {}
             }
         }
-        self.cluster.create_database(&statement.dbname, &template)?;
+        let owner = self.current_role().oid;
+        let database = self.cluster.create_database(&statement.dbname, &template)?;
+        self.cluster.change_roles(|roles| roles.put_database(database, DatabaseAccess { owner, acl: None }));
         Ok(command("CREATE DATABASE"))
     }
 

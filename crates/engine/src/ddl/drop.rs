@@ -55,6 +55,26 @@ impl Session {
         Ok(command(tag))
     }
 
+    /// Drops objects found by their owner (DROP OWNED).
+    pub(super) fn drop_targets(&mut self, targets: &[catalog::AclTarget], cascade: bool) -> Result<()> {
+        let mut doomed = Doomed::default();
+        for target in targets {
+            match target {
+                catalog::AclTarget::Relation(oid) => doomed.relations.push(*oid),
+                catalog::AclTarget::Type(oid) => doomed.types.push(*oid),
+                catalog::AclTarget::Schema(oid) => doomed.schemas.push(*oid),
+                _ => {}
+            }
+        }
+        self.begin_statement()?;
+        self.add_dependents(&mut doomed, cascade)?;
+        self.announce_cascade(&doomed);
+        self.open_transaction()?.txn.change_schema(|change| {
+            doomed.remove(change);
+            Ok(())
+        })
+    }
+
     async fn doom_relation(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
         let Some(NodeEnum::List(list)) = &object.node else { return Err(Error::unsupported("this kind of DROP")) };
         let range = range_of(&strings(&list.items));

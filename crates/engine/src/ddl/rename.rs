@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Relation, RelationKind, Schema, UserType, UserTypeKind};
+use catalog::{AclTarget, Relation, RelationKind, Schema, UserType, UserTypeKind};
 use pg_query::{
     NodeEnum,
     protobuf::{AlterObjectSchemaStmt, AlterOwnerStmt, ObjectType, RenameStmt, RoleSpec},
@@ -19,6 +19,7 @@ impl Session {
     pub(crate) async fn rename(&mut self, statement: &RenameStmt) -> Result<Outcome> {
         let kind = ObjectType::try_from(statement.rename_type).unwrap_or(ObjectType::Undefined);
         match kind {
+            ObjectType::ObjectRole => return self.rename_role(&statement.subname, &statement.newname),
             ObjectType::ObjectSchema => return self.rename_schema(&statement.subname, &statement.newname),
             ObjectType::ObjectDatabase => {
                 self.refuse_in_block("ALTER DATABASE RENAME")?;
@@ -245,24 +246,18 @@ impl Session {
         let object = statement.object.as_deref().and_then(|node| node.node.as_ref());
         match (kind, object) {
             (ObjectType::ObjectSchema, Some(NodeEnum::String(name))) => {
-                let names = self.names()?;
-                let oid = names.schema(&name.sval)?;
-                let schema = names.catalog.schema(oid).cloned();
-                self.open_transaction()?.txn.change_schema(|change| {
-                    if let Some(schema) = schema {
-                        change.catalog.put_schema(Schema { owner, ..Schema::clone(&schema) });
-                    }
-                    Ok(())
-                })?;
+                let schema = self.names()?.schema(&name.sval)?;
+                self.change_owner(AclTarget::Schema(schema), owner)?;
                 Ok(command("ALTER SCHEMA"))
             }
             (ObjectType::ObjectType | ObjectType::ObjectDomain, Some(NodeEnum::List(list))) => {
                 let ty = self.user_type_named(&strings(&list.items))?;
-                self.open_transaction()?.txn.change_schema(|change| {
-                    change.catalog.put_type(UserType { owner, ..UserType::clone(&ty) });
-                    Ok(())
-                })?;
-                Ok(command("ALTER TYPE"))
+                self.change_owner(AclTarget::Type(ty.oid), owner)?;
+                Ok(command(if kind == ObjectType::ObjectDomain { "ALTER DOMAIN" } else { "ALTER TYPE" }))
+            }
+            (ObjectType::ObjectDatabase, Some(NodeEnum::String(name))) => {
+                self.set_database_owner(&name.sval, owner)?;
+                Ok(command("ALTER DATABASE"))
             }
             _ => Err(Error::unsupported("ALTER ... OWNER TO of this kind of object")),
         }
@@ -270,22 +265,7 @@ impl Session {
 
     pub(super) fn set_owner_of(&mut self, relation: &Arc<Relation>, role: Option<&RoleSpec>) -> Result<()> {
         let owner = self.role_oid(role)?;
-        self.put_altered(relation, |altered| altered.owner = owner)
-    }
-
-    /// The role a statement names.
-    ///
-    /// Errors: 42704.
-    fn role_oid(&self, role: Option<&RoleSpec>) -> Result<Oid> {
-        use pg_query::protobuf::RoleSpecType;
-        let Some(role) = role else { return Err(Error::internal("OWNER TO without a role")) };
-        if RoleSpecType::try_from(role.roletype) != Ok(RoleSpecType::RolespecCstring) {
-            return Ok(self.shared.role.oid);
-        }
-        let found = self.cluster.roles().into_iter().find(|known| *known.name == *role.rolename);
-        found
-            .map(|role| role.oid)
-            .ok_or_else(|| Error::new(SqlState::UNDEFINED_OBJECT, format!("role \"{}\" does not exist", role.rolename)))
+        self.change_owner(AclTarget::Relation(relation.oid), owner)
     }
 }
 

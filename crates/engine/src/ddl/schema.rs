@@ -30,7 +30,10 @@ impl Session {
             }
             return Err(Error::new(SqlState::DUPLICATE_SCHEMA, format!("schema \"{name}\" already exists")));
         }
-        let owner = self.shared.role.oid;
+        let owner = match &statement.authrole {
+            Some(role) => self.role_oid(Some(role))?,
+            None => self.current_role().oid,
+        };
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
             change.catalog.put_schema(Schema { oid, name: name.as_str().into(), owner, comment: None });
@@ -100,7 +103,7 @@ impl Session {
 fn role_name(session: &Session, role: Option<&RoleSpec>) -> String {
     match role {
         Some(role) if RoleSpecType::try_from(role.roletype) == Ok(RoleSpecType::RolespecCstring) => role.rolename.clone(),
-        _ => session.shared.role.name.to_string(),
+        _ => session.current_role().name.to_string(),
     }
 }
 

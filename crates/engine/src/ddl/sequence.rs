@@ -34,7 +34,7 @@ impl Session {
         let options = SequenceOptions::read(&statement.options, &names)?;
         let definition = options.define(None)?;
         let owned_by = options.owner(&names)?.flatten();
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
             put_sequence(change.catalog, oid, schema, &range.relname, owner, persistence, definition, owned_by);

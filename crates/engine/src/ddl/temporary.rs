@@ -19,9 +19,10 @@ impl Session {
         if let Some(schema) = self.names()?.catalog.schema_named(&name) {
             return Ok(schema.oid);
         }
+        let owner = self.current_role().oid;
         let schema = self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
-            change.catalog.put_schema(Schema { oid, name: name.as_str().into(), owner: Oid::BOOTSTRAP_ROLE, comment: None });
+            change.catalog.put_schema(Schema { oid, name: name.as_str().into(), owner, comment: None });
             Ok(oid)
         })?;
         self.has_temporary_schema = true;

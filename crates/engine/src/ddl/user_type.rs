@@ -35,7 +35,7 @@ impl Session {
                 .detail(format!("Key (enumtypid, enumlabel)=(0, {label}) already exists.")));
             }
         }
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
             let labels = labels
@@ -194,7 +194,7 @@ impl Session {
                 }
             }
         }
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
             constraints.iter_mut().for_each(|constraint| constraint.oid = change.catalog.allocate_oid());
@@ -227,7 +227,7 @@ impl Session {
             }
             attributes.push(attribute);
         }
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
             let (row_type, row_array_type) = super::register_row_type(change.catalog, oid, schema, &name, owner);

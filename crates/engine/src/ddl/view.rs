@@ -46,7 +46,7 @@ impl Session {
             _ => None,
         };
         let options = super::temporary::storage_options(&statement.options)?;
-        let owner = self.shared.role.oid;
+        let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let (oid, row_type, row_array_type, comment) = match &existing {
                 Some(view) => (view.oid, view.row_type, view.row_array_type, view.comment.clone()),

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use catalog::{Catalog, type_names::Names};
+use catalog::{AclTarget, Catalog, Privileges, type_names::Names};
 use expr::{EvalContext, Vector, context::SubplanRunner, expression::Subquery};
 use types::{Datum, Error, Oid, Result};
 
 use super::Session;
-use crate::{clock, system_catalog::WireType};
+use crate::{access::Authority, clock, system_catalog::WireType};
 
 /// The names of the last statement, kept while neither catalog nor search path changes.
 #[derive(Default)]
 pub(crate) struct NamesCache {
     search_path_text: String,
+    /// Whose rights decide which schemas are searched.
+    role: Oid,
+    roles_version: u64,
     cached: Option<Arc<Names>>,
 }
 
@@ -20,16 +23,26 @@ pub(crate) struct NamesCache {
 pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
     let open = session.transaction.as_ref().expect("names are asked for within a transaction");
     let catalog = open.txn.catalog();
+    let role = session.shared.current_role();
+    let roles = session.shared.roles();
     let settings = session.shared.settings.lock();
     let text = settings.get("search_path")?;
     if let Some(cached) = &session.names.cached
         && cached.catalog.version() == catalog.version()
         && session.names.search_path_text == text
+        && session.names.role == role.oid
+        && session.names.roles_version == roles.version()
     {
         return Ok(cached.clone());
     }
-    let path = search_path_oids(&settings.search_path(), &catalog, &session.shared.role.name, session.shared.pid);
+    let mut path = search_path_oids(&settings.search_path(), &catalog, &role.name, session.shared.pid);
+    if !role.superuser {
+        let authority = Authority::new(roles.clone(), catalog.clone(), session.database.oid, role.oid);
+        path.retain(|schema| authority.privileges(AclTarget::Schema(*schema)).has(Privileges::USAGE));
+    }
     let names = Arc::new(session.hooks.complete_names(Names::new(catalog, path)));
+    session.names.role = role.oid;
+    session.names.roles_version = roles.version();
     session.names.search_path_text = text.to_owned();
     session.names.cached = Some(names.clone());
     Ok(names)

@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use catalog::type_names::{ClusterNames, Names};
+use catalog::{
+    AclTarget, Privileges,
+    type_names::{ClusterNames, Names},
+};
 use expr::{
     EvalContext,
     context::{NoticeLevel, SessionHooks},
@@ -13,14 +16,15 @@ use expr::{
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use txn::SessionSequences;
-use types::{Datum, Error, Oid, Result, SqlType, TimestampTz};
+use types::{Datum, Error, Oid, Result, SqlState, SqlType, TimestampTz};
 
 use super::{environment::search_path_oids, shared::SessionShared, shared_transaction::SharedTransaction};
 use crate::{
+    access::Authority,
     clock,
     cluster::{Cluster, Database},
     offload::{Here, Offload},
-    settings::setting_facts,
+    settings::{UNLISTED, setting_facts},
     system_catalog::{self, *},
 };
 
@@ -62,14 +66,9 @@ impl Hooks {
 
     /// Adds the names that all databases share.
     pub(crate) fn complete_names(&self, mut names: Names) -> Names {
-        let roles = self.cluster.upgrade().map(|cluster| cluster.roles()).unwrap_or_default();
         names.cluster = Arc::new(ClusterNames {
             current_database: self.database.name.to_string(),
-            roles: roles
-                .into_iter()
-                .map(|role| (role.oid, role.name))
-                .chain(PREDEFINED_ROLES.iter().map(|(oid, name, _)| (*oid, Arc::from(*name))))
-                .collect(),
+            roles: self.shared.roles().iter().map(|role| (role.oid, role.name.clone())).collect(),
         });
         names
     }
@@ -77,7 +76,7 @@ impl Hooks {
     /// The evaluated statement's catalog under the session's search path.
     fn names_of(&self, context: &EvalContext) -> Names {
         let path = self.shared.settings.lock().search_path();
-        let search_path = search_path_oids(&path, &context.catalog, &self.shared.role.name, self.shared.pid);
+        let search_path = search_path_oids(&path, &context.catalog, &self.shared.current_role().name, self.shared.pid);
         self.complete_names(Names::new(context.catalog.clone(), search_path))
     }
 
@@ -95,29 +94,59 @@ impl Hooks {
     fn system_context(&self, names: Names) -> SystemContext<'_> {
         let cluster = self.cluster.upgrade();
         let databases = cluster.as_ref().map(|cluster| cluster.databases()).unwrap_or_default();
-        let roles = cluster.map(|cluster| cluster.roles()).unwrap_or_default();
+        let role = self.shared.current_role();
+        let roles = self.shared.roles();
+        let authority = Authority::new(roles.clone(), names.catalog.clone(), self.database.oid, role.oid);
         SystemContext {
             names,
+            authority,
             databases: databases
                 .iter()
                 .map(|database| DatabaseFacts {
                     oid: database.oid,
                     name: database.name.clone(),
-                    owner: Oid::BOOTSTRAP_ROLE,
+                    owner: roles.database(database.oid).owner,
                     is_template: database.is_template,
                     allow_connections: database.allow_connections,
                     comment: database.comment.clone(),
                 })
                 .collect(),
-            roles: roles
-                .into_iter()
-                .map(|role| RoleFacts::administrator(role.oid, role.name))
-                .chain(RoleFacts::predefined())
-                .collect(),
             current_database: self.database.name.clone(),
-            current_user: self.shared.role.name.clone(),
+            current_user: role.name.clone(),
             state: self,
         }
+    }
+
+    /// 42501 unless the current role has one of these rights on a sequence.
+    fn check_sequence(&self, sequence: Oid, any_of: Privileges) -> Result<()> {
+        let role = self.shared.current_role();
+        if role.superuser {
+            return Ok(());
+        }
+        let catalog = self.transaction.try_catalog().unwrap_or_else(|| self.database.store.catalog());
+        let authority = Authority::new(self.shared.roles(), catalog, self.database.oid, role.oid);
+        match authority.privileges(AclTarget::Relation(sequence)).has_any(any_of) {
+            true => Ok(()),
+            false => Err(authority.denied_relation(sequence)),
+        }
+    }
+
+    /// Whether the current role may end or cancel what another role's session does.
+    fn check_signal(&self, session: &SessionShared, verb: &str) -> Result<()> {
+        let (roles, role) = (self.shared.roles(), self.shared.current_role());
+        let denied = |message: String| Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        let target = session.role.oid;
+        if roles.is_superuser(target) && !role.superuser {
+            return denied(format!(
+                "must be a superuser to {verb} superuser {}",
+                if verb == "cancel" { "query" } else { "process" }
+            ));
+        }
+        if !roles.has_rights_of(role.oid, target) && !roles.has_rights_of(role.oid, Oid::SIGNAL_BACKEND_ROLE) {
+            let what = if verb == "cancel" { "whose query is being canceled" } else { "whose process is being terminated" };
+            return denied(format!("must be a member of the role {what} or member of pg_signal_backend"));
+        }
+        Ok(())
     }
 
     fn sequence_name(&self, sequence: Oid) -> String {
@@ -131,11 +160,11 @@ impl Hooks {
 
 impl SessionHooks for Hooks {
     fn current_user(&self) -> Arc<str> {
-        self.shared.role.name.clone()
+        self.shared.current_role().name.clone()
     }
 
     fn session_user(&self) -> Arc<str> {
-        self.shared.role.name.clone()
+        self.shared.session_role().name.clone()
     }
 
     fn current_database(&self) -> Arc<str> {
@@ -150,7 +179,7 @@ impl SessionHooks for Hooks {
     fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>> {
         let path = self.shared.settings.lock().search_path();
         let catalog = self.database.store.catalog();
-        let mut names: Vec<Arc<str>> = search_path_oids(&path, &catalog, &self.shared.role.name, self.shared.pid)
+        let mut names: Vec<Arc<str>> = search_path_oids(&path, &catalog, &self.shared.current_role().name, self.shared.pid)
             .into_iter()
             .filter_map(|oid| catalog.schema(oid).map(|schema| schema.name.clone()))
             .collect();
@@ -170,18 +199,23 @@ impl SessionHooks for Hooks {
     }
 
     fn next_value(&self, sequence: Oid) -> Result<i64> {
+        self.check_sequence(sequence, Privileges::USAGE.or(Privileges::UPDATE))?;
         self.transaction.next_value(&mut self.sequences.lock(), sequence)
     }
 
     fn current_value(&self, sequence: Oid) -> Result<i64> {
+        self.check_sequence(sequence, Privileges::USAGE.or(Privileges::SELECT))?;
         self.sequences.lock().currval(sequence, &self.sequence_name(sequence))
     }
 
     fn last_value(&self) -> Result<i64> {
-        self.sequences.lock().lastval().map(|(_, value)| value)
+        let (sequence, value) = self.sequences.lock().lastval()?;
+        self.check_sequence(sequence, Privileges::USAGE.or(Privileges::SELECT))?;
+        Ok(value)
     }
 
     fn set_value(&self, sequence: Oid, value: i64, is_called: bool) -> Result<()> {
+        self.check_sequence(sequence, Privileges::UPDATE)?;
         self.transaction.set_value(&mut self.sequences.lock(), sequence, value, is_called).map(|_| ())
     }
 
@@ -194,9 +228,10 @@ impl SessionHooks for Hooks {
     }
 
     fn set_setting(&self, name: &str, value: &str, local: bool) -> Result<String> {
-        let mut settings = self.shared.settings.lock();
-        settings.set(name, value, local)?;
-        settings.show(name)
+        self.shared.check_setting(name, Some(value))?;
+        self.shared.settings.lock().set(name, value, local)?;
+        self.shared.sync_identity();
+        self.shared.settings.lock().show(name)
     }
 
     fn notice(&self, level: NoticeLevel, notice: Error) {
@@ -230,7 +265,10 @@ impl SessionHooks for Hooks {
 impl SystemState for Hooks {
     fn sessions(&self) -> Vec<SessionActivity> {
         let Some(cluster) = self.cluster.upgrade() else { return Vec::new() };
-        cluster.sessions().iter().map(|session| session_activity(session)).collect()
+        let (roles, role) = (self.shared.roles(), self.shared.current_role().oid);
+        let sees_all = roles.has_rights_of(role, Oid::READ_ALL_STATS_ROLE);
+        let visible = |session: &SessionShared| sees_all || roles.has_rights_of(role, session.role.oid);
+        cluster.sessions().iter().map(|session| session_activity(session, visible(session))).collect()
     }
 
     fn locks(&self) -> Vec<LockActivity> {
@@ -250,6 +288,7 @@ impl SystemState for Hooks {
         let settings = self.shared.settings.lock();
         setting_facts()
             .values()
+            .filter(|fact| fact.category != UNLISTED)
             .map(|fact| SettingFacts {
                 name: fact.name.into(),
                 setting: settings.get(fact.name).unwrap_or_default().to_owned(),
@@ -345,6 +384,7 @@ impl SystemState for Hooks {
     fn cancel_backend(&self, pid: i32) -> Result<bool> {
         let session = self.cluster.upgrade().and_then(|cluster| cluster.session(pid));
         if let Some(session) = &session {
+            self.check_signal(session, "cancel")?;
             session.cancel(expr::context::CancelReason::UserRequest);
         }
         Ok(session.is_some())
@@ -353,6 +393,7 @@ impl SystemState for Hooks {
     fn terminate_backend(&self, pid: i32) -> Result<bool> {
         let session = self.cluster.upgrade().and_then(|cluster| cluster.session(pid));
         if let Some(session) = &session {
+            self.check_signal(session, "terminate")?;
             session.terminate();
         }
         Ok(session.is_some())
@@ -389,7 +430,8 @@ impl std::fmt::Debug for Hooks {
     }
 }
 
-fn session_activity(session: &SessionShared) -> SessionActivity {
+/// What others do is told only to those with the rights of their role, or of pg_read_all_stats.
+fn session_activity(session: &SessionShared, is_visible: bool) -> SessionActivity {
     let activity = session.activity();
     let is_active = activity.state == super::shared::ActivityState::Active;
     SessionActivity {
@@ -399,19 +441,21 @@ fn session_activity(session: &SessionShared) -> SessionActivity {
         user: session.role.oid,
         user_name: session.role.name.clone(),
         application_name: session.application_name().into(),
-        client_address: session.client.map(|address| address.ip().to_string()),
-        client_port: session.client.map(|address| i32::from(address.port())),
+        client_address: session.client.filter(|_| is_visible).map(|address| address.ip().to_string()),
+        client_port: session.client.filter(|_| is_visible).map(|address| i32::from(address.port())),
         backend_start: session.backend_start,
-        transaction_start: activity.transaction_start,
-        query_start: activity.query_start,
-        state_change: Some(activity.state_change),
+        transaction_start: activity.transaction_start.filter(|_| is_visible),
+        query_start: activity.query_start.filter(|_| is_visible),
+        state_change: is_visible.then_some(activity.state_change),
         wait: match (activity.waiting, is_active) {
+            _ if !is_visible => None,
             (true, _) => Some(("Lock", "transactionid")),
             (false, false) => Some(("Client", "ClientRead")),
             _ => None,
         },
-        state: activity.state.name(),
+        state: if is_visible { activity.state.name() } else { "" },
         transaction_id: None,
-        query: activity.query,
+        query: if is_visible { activity.query } else { "<insufficient privilege>".into() },
+        is_visible,
     }
 }

@@ -46,6 +46,8 @@ pub struct Planned {
     cacheable: bool,
     pub(crate) catalog_version: u64,
     search_path: Vec<Oid>,
+    /// What whoever runs it must be allowed to do.
+    access: plan::access::Access,
 }
 
 impl Planned {
@@ -92,6 +94,7 @@ impl Session {
             cacheable: bound.cacheable,
             catalog_version: names.catalog.version(),
             search_path: names.search_path.clone(),
+            access: bound.access,
         });
         if let Some(key) = key
             && planned.cacheable
@@ -125,6 +128,7 @@ impl Session {
 
     /// A statement with writes or row locks: computed to its end, staged, and run again after every wait.
     async fn run_staged(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Rows> {
+        self.check_access(planned)?;
         if planned.modifies {
             self.refuse_when_read_only(planned.command)?;
         }
@@ -173,10 +177,21 @@ impl Session {
         planned: &Planned,
         parameters: Arc<[Datum]>,
     ) -> Result<Execution> {
+        self.check_access(planned)?;
         let context = environment::eval_context(self, parameters)?;
         let tables = self.statement_tables(&planned.tables)?;
         self.open_transaction()?.has_run_query = true;
         prepared.open(tables, context)
+    }
+
+    /// 42501 unless the current role may do all that the plan does, views as their owners.
+    pub(crate) fn check_access(&mut self, planned: &Planned) -> Result<()> {
+        let access = &planned.access;
+        let as_self = self.current_role().superuser;
+        if as_self && access.relations.iter().all(|relation| relation.check_as.is_none()) {
+            return Ok(());
+        }
+        self.authority()?.check(access)
     }
 
     /// These tables as the current statement sees them.

@@ -2,13 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use catalog::{Role, Roles};
 use expr::context::{CancelReason, Cancellation, NoticeLevel};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use types::{Error, SqlState, TimestampTz};
 
+use super::identity::{Identity, RoleChanges};
 use crate::{
     clock,
-    cluster::{Database, Role},
+    cluster::Database,
     settings::Settings,
     timer::{Deadline, Timer},
 };
@@ -50,13 +52,18 @@ pub struct SessionShared {
     pub pid: i32,
     /// Proves to a cancel request that it comes from the session's own client.
     pub secret: i32,
-    pub role: Role,
+    /// The role that logged in.
+    pub role: Arc<Role>,
     pub database: Arc<str>,
     pub database_oid: types::Oid,
     pub client: Option<SocketAddr>,
     pub backend_start: TimestampTz,
     pub cancellation: Arc<Cancellation>,
     pub(crate) settings: Mutex<Settings>,
+    /// The cluster's roles, and what the session's transaction has changed of them.
+    pub(crate) published_roles: Arc<RwLock<Arc<Roles>>>,
+    pub(crate) role_changes: Mutex<Option<RoleChanges>>,
+    pub(crate) identity: Mutex<Option<Identity>>,
     activity: Mutex<Activity>,
     notices: Mutex<Vec<(NoticeLevel, Error)>>,
     /// Fails the lock wait the session is in, if any.
@@ -80,7 +87,8 @@ const NOTICE_LIMIT: usize = 10_000;
 impl SessionShared {
     pub(crate) fn new(
         pid: i32,
-        role: Role,
+        role: Arc<Role>,
+        published_roles: Arc<RwLock<Arc<Roles>>>,
         database: &Database,
         settings: Settings,
         client: Option<SocketAddr>,
@@ -96,6 +104,9 @@ impl SessionShared {
             backend_start: now,
             cancellation: Arc::default(),
             settings: Mutex::new(settings),
+            published_roles,
+            role_changes: Mutex::default(),
+            identity: Mutex::default(),
             activity: Mutex::new(Activity {
                 state: ActivityState::Idle,
                 state_change: now,

@@ -58,6 +58,11 @@ impl SharedTransaction {
         self.with(|transaction| transaction.catalog().clone())
     }
 
+    /// The same for callers that may outlive the transaction.
+    pub(crate) fn try_catalog(&self) -> Option<Arc<Catalog>> {
+        self.0.lock().as_ref().map(|transaction| transaction.catalog().clone())
+    }
+
     pub(crate) fn table(&self, table: TableId) -> Result<TableData> {
         self.with(|transaction| transaction.table(table))
     }

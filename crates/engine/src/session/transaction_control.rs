@@ -6,7 +6,7 @@ use pg_query::protobuf::{TransactionStmt, TransactionStmtKind};
 use txn::{IsolationLevel, Savepoint, TransactionOptions};
 use types::{Error, FormatSettings, Result, SqlState, TimestampTz};
 
-use super::{Outcome, Session, shared::ActivityState, shared_transaction::SharedTransaction};
+use super::{Outcome, Session, identity::RoleChanges, shared::ActivityState, shared_transaction::SharedTransaction};
 use crate::{clock, settings::SettingsMark};
 
 /// What ReadyForQuery announces.
@@ -38,6 +38,7 @@ struct NamedSavepoint {
     name: String,
     savepoint: Savepoint,
     settings: SettingsMark,
+    roles: Option<RoleChanges>,
 }
 
 /// Characteristics asked of the next transaction by SET TRANSACTION outside a block.
@@ -182,7 +183,9 @@ impl Session {
             self.shared.settings.lock().roll_back_to(open.settings_mark);
             drop(open.txn.take());
         }
+        *self.shared.role_changes.lock() = None;
         self.after_transaction();
+        self.shared.sync_identity();
     }
 
     fn after_transaction(&mut self) {
@@ -212,7 +215,13 @@ impl Session {
         }
         let Some(open) = self.transaction.take() else { return Ok(()) };
         self.close_transaction_portals();
-        let committed = open.txn.commit();
+        let role_changes = self.shared.role_changes.lock().take();
+        let committed = match role_changes {
+            Some(changes) => self.cluster.clone().commit_roles(changes, || open.txn.commit()),
+            None => open.txn.commit(),
+        };
+        // Roles that did not merge have kept it from being committed.
+        drop(open.txn.take());
         let mut settings = self.shared.settings.lock();
         match &committed {
             Ok(_) => settings.commit(),
@@ -220,6 +229,7 @@ impl Session {
         }
         drop(settings);
         self.after_transaction();
+        self.shared.sync_identity();
         committed.map(|_| ())
     }
 
@@ -338,9 +348,11 @@ impl Session {
 
     fn execute_savepoint(&mut self, name: &str) -> Result<&'static str> {
         let settings = self.shared.settings.lock().mark();
+        let roles = self.shared.role_changes.lock().clone();
         let open = self.block("SAVEPOINT")?;
         let savepoint = open.txn.savepoint();
-        open.savepoints.push(NamedSavepoint { name: name.to_owned(), savepoint, settings });
+        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles };
+        open.savepoints.push(savepoint);
         Ok("SAVEPOINT")
     }
 
@@ -358,9 +370,12 @@ impl Session {
         let at = open.savepoint_position(name)?;
         open.savepoints.truncate(at + 1);
         let (savepoint, settings) = (open.savepoints[at].savepoint, open.savepoints[at].settings);
+        let roles = open.savepoints[at].roles.clone();
         open.txn.rollback_to(savepoint);
         open.failed = false;
+        *self.shared.role_changes.lock() = roles;
         self.shared.settings.lock().roll_back_to(settings);
+        self.shared.sync_identity();
         self.close_failed_portals();
         Ok("ROLLBACK")
     }

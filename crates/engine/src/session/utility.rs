@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use catalog::{AclTarget, Privileges};
 use pg_query::{
     NodeEnum,
     protobuf::{DefElem, Node, VariableSetKind, VariableSetStmt, a_const::Val},
@@ -62,13 +63,13 @@ impl Session {
         match statement.kind() {
             VariableSetKind::VarSetMulti => return self.execute_set_multi(statement),
             VariableSetKind::VarReset => {
-                self.open_transaction()?;
-                self.shared.settings.lock().reset(&statement.name)?;
+                self.set_variable(&statement.name, None, false)?;
                 return Ok(command("RESET"));
             }
             VariableSetKind::VarResetAll => {
                 self.open_transaction()?;
                 self.shared.settings.lock().reset_all();
+                self.shared.sync_identity();
                 return Ok(command("RESET"));
             }
             _ => {}
@@ -94,10 +95,14 @@ impl Session {
         {
             return self.set_transaction_variable(&key, value);
         }
+        self.shared.check_setting(name, value)?;
         let mut settings = self.shared.settings.lock();
         match value {
             Some(value) => settings.set(name, value, local)?,
             None => settings.reset(name)?,
+        }
+        if key == "session_authorization" {
+            settings.set("role", "none", local)?;
         }
         let format = settings.format().clone();
         drop(settings);
@@ -106,6 +111,7 @@ impl Session {
             format.now = open.started;
             open.format = Arc::new(format);
         }
+        self.shared.sync_identity();
         Ok(())
     }
 
@@ -259,6 +265,13 @@ impl Session {
             let Some(NodeEnum::VacuumRelation(relation)) = &relation.node else { continue };
             let Some(range) = &relation.relation else { continue };
             let found = crate::ddl::relation_named(&names, range)?;
+            let verb = word.to_ascii_lowercase();
+            let authority = self.authority()?;
+            if !authority.holds(found.owner) && !authority.holds(authority.database_acl(self.database.oid).1) {
+                let message = format!("skipping \"{}\" --- only table or database owner can {verb} it", found.name);
+                self.warn(SqlState::WARNING, &message);
+                continue;
+            }
             for column in &relation.va_cols {
                 let Some(NodeEnum::String(column)) = &column.node else { continue };
                 if found.attribute(&column.sval).is_none() {
@@ -279,9 +292,25 @@ impl Session {
         for relation in &statement.relations {
             let Some(NodeEnum::RangeVar(range)) = &relation.node else { continue };
             let found = crate::ddl::relation_named(&names, range)?;
+            self.check_lock(&found, mode)?;
             self.lock_relation(found.oid, mode, statement.nowait).await?;
         }
         Ok(command("LOCK TABLE"))
+    }
+
+    /// What LOCK TABLE needs: SELECT for the weakest mode, INSERT for the next two, else a right to change rows.
+    fn check_lock(&mut self, relation: &catalog::Relation, mode: LockMode) -> Result<()> {
+        let writes = Privileges::UPDATE.or(Privileges::DELETE).or(Privileges::TRUNCATE);
+        let any_of = match mode {
+            LockMode::AccessShare => writes.or(Privileges::SELECT),
+            LockMode::RowShare | LockMode::RowExclusive => writes.or(Privileges::INSERT),
+            _ => writes,
+        };
+        let authority = self.authority()?;
+        match authority.privileges(AclTarget::Relation(relation.oid)).has_any(any_of) {
+            true => Ok(()),
+            false => Err(authority.denied_relation(relation.oid)),
+        }
     }
 
     async fn execute_explain(
@@ -325,7 +354,7 @@ fn show_columns(name: &str) -> Arc<[OutputColumn]> {
 }
 
 /// The text of SET's arguments: lists are joined as PostgreSQL joins them.
-fn setting_text(name: &str, arguments: &[Node]) -> Result<String> {
+pub(crate) fn setting_text(name: &str, arguments: &[Node]) -> Result<String> {
     let quote = matches!(name, "search_path" | "temp_tablespaces" | "session_preload_libraries");
     let mut texts = Vec::new();
     for argument in arguments {

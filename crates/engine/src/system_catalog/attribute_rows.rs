@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use catalog::{
-    Attribute, IdentityKind, IndexDefinition, IndexKey, Relation, RelationKind,
+    AclTarget, Attribute, IdentityKind, IndexDefinition, IndexKey, Relation, RelationKind,
     builtin::{SystemRelation, builtins},
     type_names::Names,
 };
@@ -119,6 +119,9 @@ fn system_attributes(relation: &'static SystemRelation) -> Vec<Row> {
     columns.chain(hidden).map(|row| row.into_row(&names)).collect()
 }
 
+/// The place of attacl.
+const ACL: usize = 22;
+
 /// The columns that every table has without their being declared.
 fn hidden_attributes(relation: Oid) -> Vec<AttributeRow> {
     [("ctid", Oid::TID), ("xmin", Oid::XID), ("cmin", Oid::CID), ("xmax", Oid::XID), ("cmax", Oid::CID), ("tableoid", Oid::OID)]
@@ -148,7 +151,9 @@ fn user_attributes(context: &SystemContext, relation: &Relation, sink: &mut Sink
         }
         _ => {
             for (position, attribute) in relation.attributes.iter().enumerate() {
-                sink.push(user_attribute(context, relation.oid, position, attribute).into_row(names));
+                let mut row = user_attribute(context, relation.oid, position, attribute).into_row(names);
+                row[ACL] = context.acl(AclTarget::Column(relation.oid, position));
+                sink.push(row);
             }
         }
     }

@@ -1,9 +1,12 @@
 //! What all databases share: pg_database, roles, tablespaces; and the schemas and settings.
 
+use std::sync::Arc;
+
+use catalog::{AclTarget, Role};
 use types::{Datum, Oid, SqlType};
 
 use super::{
-    RoleFacts, SystemContext,
+    SystemContext,
     relation_rows::class,
     row::{NULL, Sink, array, boolean, name, oid, oid_array, optional, optional_text, text, text_array, time},
 };
@@ -15,13 +18,7 @@ const HIDDEN_PASSWORD: &str = "********";
 
 pub(super) fn pg_namespace(context: &SystemContext, sink: &mut Sink) {
     for schema in context.names.catalog.schemas() {
-        // Everybody may use `public`; its owner may also create in it.
-        let privileges = match context.names.role_name(schema.owner) {
-            Some(owner) if schema.oid == Oid::PUBLIC_NAMESPACE => {
-                array(SqlType::ACLITEM, vec![text(format!("{owner}=UC/{owner}")), text(format!("=U/{owner}"))])
-            }
-            _ => NULL,
-        };
+        let privileges = context.acl(AclTarget::Schema(schema.oid));
         sink.push(vec![oid(schema.oid), name(&schema.name), oid(schema.owner), privileges]);
     }
 }
@@ -44,7 +41,7 @@ pub(super) fn pg_database(context: &SystemContext, sink: &mut Sink) {
             text("C"),
             NULL,
             NULL,
-            NULL,
+            context.database_acl(database.oid),
         ]);
     }
 }
@@ -56,7 +53,7 @@ pub(super) fn pg_tablespace(_: &SystemContext, sink: &mut Sink) {
 }
 
 pub(super) fn pg_authid(context: &SystemContext, sink: &mut Sink) {
-    for role in &context.roles {
+    for role in context.authority.roles.iter() {
         sink.push(vec![
             oid(role.oid),
             name(&role.name),
@@ -68,14 +65,14 @@ pub(super) fn pg_authid(context: &SystemContext, sink: &mut Sink) {
             boolean(role.replication),
             boolean(role.bypass_row_security),
             Datum::Int4(role.connection_limit),
-            NULL,
+            optional_text(role.password.clone()),
             time(role.valid_until),
         ]);
     }
 }
 
 pub(super) fn pg_roles(context: &SystemContext, sink: &mut Sink) {
-    for role in &context.roles {
+    for role in context.authority.roles.iter() {
         sink.push(vec![
             name(&role.name),
             boolean(role.superuser),
@@ -88,14 +85,31 @@ pub(super) fn pg_roles(context: &SystemContext, sink: &mut Sink) {
             text(HIDDEN_PASSWORD),
             time(role.valid_until),
             boolean(role.bypass_row_security),
-            NULL,
+            settings_of(role),
             oid(role.oid),
         ]);
     }
 }
 
-fn user_rows(context: &SystemContext, sink: &mut Sink, password: &Datum) {
-    for role in context.roles.iter().filter(|role| role.can_login) {
+/// ALTER ROLE ... SET, as pg_db_role_setting has it.
+fn settings_of(role: &Role) -> Datum {
+    match role.settings.is_empty() {
+        true => NULL,
+        false => {
+            let settings: Vec<String> = role.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            text_array(settings.iter().map(String::as_str))
+        }
+    }
+}
+
+pub(super) fn pg_db_role_setting(context: &SystemContext, sink: &mut Sink) {
+    for role in context.authority.roles.iter().filter(|role| !role.settings.is_empty()) {
+        sink.push(vec![oid(Oid::INVALID), oid(role.oid), settings_of(role)]);
+    }
+}
+
+fn user_rows(context: &SystemContext, sink: &mut Sink, password: impl Fn(&Role) -> Datum) {
+    for role in context.authority.roles.iter().filter(|role| role.can_login) {
         sink.push(vec![
             name(&role.name),
             oid(role.oid),
@@ -103,33 +117,33 @@ fn user_rows(context: &SystemContext, sink: &mut Sink, password: &Datum) {
             boolean(role.superuser),
             boolean(role.replication),
             boolean(role.bypass_row_security),
-            password.clone(),
+            password(role),
             time(role.valid_until),
-            NULL,
+            settings_of(role),
         ]);
     }
 }
 
 pub(super) fn pg_user(context: &SystemContext, sink: &mut Sink) {
-    user_rows(context, sink, &text(HIDDEN_PASSWORD));
+    user_rows(context, sink, |_| text(HIDDEN_PASSWORD));
 }
 
 pub(super) fn pg_shadow(context: &SystemContext, sink: &mut Sink) {
-    user_rows(context, sink, &NULL);
+    user_rows(context, sink, |role| optional_text(role.password.clone()));
 }
 
 pub(super) fn pg_group(context: &SystemContext, sink: &mut Sink) {
-    for group in context.roles.iter().filter(|role| !role.can_login) {
-        let is_member = |role: &&RoleFacts| role.member_of.iter().any(|(of, _)| *of == group.oid);
-        let members = oid_array(context.roles.iter().filter(is_member).map(|role| role.oid));
+    for group in context.authority.roles.iter().filter(|role| !role.can_login) {
+        let is_member = |role: &&Arc<Role>| role.memberships.iter().any(|membership| membership.role == group.oid);
+        let members = oid_array(context.authority.roles.iter().filter(is_member).map(|role| role.oid));
         sink.push(vec![name(&group.name), oid(group.oid), members]);
     }
 }
 
 pub(super) fn pg_auth_members(context: &SystemContext, sink: &mut Sink) {
-    for role in &context.roles {
-        for (group, may_grant) in &role.member_of {
-            sink.push(vec![oid(*group), oid(role.oid), oid(Oid::BOOTSTRAP_ROLE), boolean(*may_grant)]);
+    for role in context.authority.roles.iter() {
+        for membership in &role.memberships {
+            sink.push(vec![oid(membership.role), oid(role.oid), oid(membership.grantor), boolean(membership.admin)]);
         }
     }
 }
@@ -140,7 +154,7 @@ pub(super) fn pg_shdescription(context: &SystemContext, sink: &mut Sink) {
             sink.push(vec![oid(database.oid), oid(class::DATABASE), name(comment)]);
         }
     }
-    for role in &context.roles {
+    for role in context.authority.roles.iter() {
         if let Some(comment) = &role.comment {
             sink.push(vec![oid(role.oid), oid(class::AUTHID), name(comment)]);
         }
@@ -213,18 +227,18 @@ pub(super) fn pg_stat_activity(context: &SystemContext, sink: &mut Sink) {
             optional_text(session.client_address),
             NULL,
             optional(session.client_port, Datum::Int4),
-            Datum::TimestampTz(session.backend_start),
+            time(session.is_visible.then_some(session.backend_start)),
             time(session.transaction_start),
             time(session.query_start),
             time(session.state_change),
             optional_text(session.wait.map(|(kind, _)| kind)),
             optional_text(session.wait.map(|(_, event)| event)),
-            text(session.state),
+            optional_text((!session.state.is_empty()).then_some(session.state)),
             optional(session.transaction_id, |id| oid(Oid(id))),
             NULL,
             NULL,
             name(&session.query),
-            text("client backend"),
+            optional_text(session.is_visible.then_some("client backend")),
         ]);
     }
 }

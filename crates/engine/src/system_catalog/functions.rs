@@ -234,7 +234,7 @@ fn shared_comment(context: &SystemContext, object: Oid, of: &str) -> Datum {
     let comment = if of == Some(class::DATABASE) {
         context.databases.iter().find(|database| database.oid == object).and_then(|database| database.comment.clone())
     } else if of == Some(class::AUTHID) {
-        context.roles.iter().find(|role| role.oid == object).and_then(|role| role.comment.clone())
+        context.authority.roles.iter().find(|role| role.oid == object).and_then(|role| role.comment.clone())
     } else {
         None
     };

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::LazyLock};
 
 use catalog::{
-    Catalog, ConstraintKind, IndexDefinition, IndexKey, Persistence, Relation, RelationKind,
+    AclTarget, Catalog, ConstraintKind, IndexDefinition, IndexKey, Persistence, Relation, RelationKind,
     builtin::{BuiltinType, SystemRelation, builtins, fact_file},
     type_names::system_schema,
 };
@@ -99,13 +99,18 @@ impl ClassRow {
     }
 }
 
+/// The place of relacl.
+const ACL: usize = 30;
+
 pub(super) fn pg_class(context: &SystemContext, sink: &mut Sink) {
     sink.extend(system_class_rows());
     let catalog = &context.names.catalog;
     let referenced: HashSet<Oid> = referenced_tables(catalog);
     for relation in catalog.relations() {
         if sink.wants(0, relation.oid) {
-            sink.push(class_row(context, relation, &referenced).into_row());
+            let mut row = class_row(context, relation, &referenced).into_row();
+            row[ACL] = context.acl(AclTarget::Relation(relation.oid));
+            sink.push(row);
         }
     }
 }

@@ -15,78 +15,6 @@ pub struct DatabaseFacts {
     pub comment: Option<Arc<str>>,
 }
 
-/// A role (pg_authid).
-#[derive(Clone, Debug)]
-pub struct RoleFacts {
-    pub oid: Oid,
-    pub name: Arc<str>,
-    pub superuser: bool,
-    pub inherit: bool,
-    pub create_role: bool,
-    pub create_database: bool,
-    pub can_login: bool,
-    pub replication: bool,
-    pub bypass_row_security: bool,
-    /// -1 for no limit.
-    pub connection_limit: i32,
-    pub valid_until: Option<TimestampTz>,
-    pub comment: Option<Arc<str>>,
-    /// Roles it is a member of, each with whether it may grant that membership.
-    pub member_of: Vec<(Oid, bool)>,
-}
-
-impl RoleFacts {
-    /// A role with every right, as under trust.
-    pub fn administrator(oid: Oid, name: Arc<str>) -> RoleFacts {
-        RoleFacts {
-            oid,
-            name,
-            superuser: true,
-            inherit: true,
-            create_role: true,
-            create_database: true,
-            can_login: true,
-            replication: true,
-            bypass_row_security: true,
-            connection_limit: -1,
-            valid_until: None,
-            comment: None,
-            member_of: Vec::new(),
-        }
-    }
-}
-
-/// PostgreSQL's predefined roles, which nobody can log in as: number, name, and the roles that it is a member of.
-pub const PREDEFINED_ROLES: [(Oid, &str, &[Oid]); 12] = [
-    (Oid(3373), "pg_monitor", &[Oid(3374), Oid(3375), Oid(3377)]),
-    (Oid(3374), "pg_read_all_settings", &[]),
-    (Oid(3375), "pg_read_all_stats", &[]),
-    (Oid(3377), "pg_stat_scan_tables", &[]),
-    (Oid(4200), "pg_signal_backend", &[]),
-    (Oid(4544), "pg_checkpoint", &[]),
-    (Oid(4569), "pg_read_server_files", &[]),
-    (Oid(4570), "pg_write_server_files", &[]),
-    (Oid(4571), "pg_execute_server_program", &[]),
-    (Oid::DATABASE_OWNER_ROLE, "pg_database_owner", &[]),
-    (Oid(6181), "pg_read_all_data", &[]),
-    (Oid(6182), "pg_write_all_data", &[]),
-];
-
-impl RoleFacts {
-    pub fn predefined() -> impl Iterator<Item = RoleFacts> {
-        PREDEFINED_ROLES.iter().map(|(oid, name, groups)| RoleFacts {
-            superuser: false,
-            create_role: false,
-            create_database: false,
-            can_login: false,
-            replication: false,
-            bypass_row_security: false,
-            member_of: groups.iter().map(|group| (*group, false)).collect(),
-            ..RoleFacts::administrator(*oid, Arc::from(*name))
-        })
-    }
-}
-
 /// A session (pg_stat_activity).
 #[derive(Clone, Debug, Default)]
 pub struct SessionActivity {
@@ -109,6 +37,8 @@ pub struct SessionActivity {
     pub state: &'static str,
     pub transaction_id: Option<u32>,
     pub query: Arc<str>,
+    /// Whether the current role may see what it does.
+    pub is_visible: bool,
 }
 
 /// A lock held or awaited (pg_locks), with PostgreSQL's words.

@@ -176,6 +176,7 @@ fn context() -> SystemContext<'static> {
     let mut names = Names::new(Arc::new(catalog), vec![Oid::PUBLIC_NAMESPACE]);
     let roles = vec![(Oid::BOOTSTRAP_ROLE, "postgres".into())];
     names.cluster = Arc::new(ClusterNames { current_database: "postgres".into(), roles });
+    let authority = crate::access::Authority::new(Arc::default(), names.catalog.clone(), Oid(5), Oid::BOOTSTRAP_ROLE);
     SystemContext {
         names,
         databases: vec![DatabaseFacts {
@@ -186,7 +187,7 @@ fn context() -> SystemContext<'static> {
             allow_connections: true,
             comment: None,
         }],
-        roles: vec![RoleFacts::administrator(Oid::BOOTSTRAP_ROLE, "postgres".into())],
+        authority,
         current_database: "postgres".into(),
         current_user: "postgres".into(),
         state: &Quiet,

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use catalog::{
-    UserType, UserTypeKind,
+    AclTarget, UserType, UserTypeKind,
     builtin::{SystemType, builtins},
     type_names::{Names, system_schema},
 };
@@ -169,7 +169,12 @@ fn user_type_row(context: &SystemContext, ty: &UserType) -> Row {
         UserTypeKind::Shell => Facts::new('p', 'P', ["shell_in", "shell_out", "-", "-", "-"]),
     };
     let facts = Facts { array: ty.array_type, ..facts };
-    facts.row(ty.oid, &context.names, name(&ty.name), ty.schema, ty.owner)
+    let mut row = facts.row(ty.oid, &context.names, name(&ty.name), ty.schema, ty.owner);
+    // typacl is the last column.
+    if let Some(acl) = row.last_mut() {
+        *acl = context.acl(AclTarget::Type(ty.oid));
+    }
+    row
 }
 
 pub(super) fn pg_enum(context: &SystemContext, sink: &mut Sink) {

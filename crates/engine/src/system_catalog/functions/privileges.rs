@@ -1,9 +1,13 @@
-//! has_table_privilege and its siblings. Administrators may do everything, owners everything with what is theirs.
+//! has_table_privilege and its siblings, pg_has_role.
 
+use catalog::{AclTarget, Privileges};
 use types::{Datum, Error, Oid, Result, SqlState, text_format::TypeResolver};
 
 use super::{Arguments, relation_named};
-use crate::system_catalog::{SystemContext, row::NULL};
+use crate::{
+    access::Authority,
+    system_catalog::{SystemContext, row::NULL},
+};
 
 /// Privileges that each kind of object has.
 fn privileges_of(kind: &str) -> Option<&'static [&'static str]> {
@@ -33,16 +37,65 @@ pub(super) fn call(source: &str, given: Arguments, context: &SystemContext) -> O
 fn has_privilege(kind: &str, privileges: &[&str], given: Arguments, context: &SystemContext) -> Result<Datum> {
     let with_column = usize::from(kind == "column");
     let first = given.len().saturating_sub(2 + with_column);
-    let role = if first == 0 { context.names.role_named(&context.current_user)? } else { role(given, 0, context)? };
+    let authority = match first {
+        0 => context.authority.clone(),
+        _ => context.authority.of(role(given, 0, context)?),
+    };
     let object = object(kind, given, first, context)?;
-    let column_exists = kind != "column" || column(given, first, object, context)?;
-    check_privileges(given.text(given.len() - 1), privileges, &["WITH GRANT OPTION"])?;
-    let Some(owner) = owner(kind, object, context).filter(|_| column_exists) else { return Ok(NULL) };
-    Ok(Datum::Bool(is_administrator(role, context) || owner == role))
+    let column = if kind == "column" { column(given, first, object, context)? } else { Some(0) };
+    let asked = asked_privileges(given.text(given.len() - 1), privileges, &["WITH GRANT OPTION"])?;
+    let (Some(target), Some(column)) = (target(kind, object, &authority, context), column) else { return Ok(NULL) };
+    let any = asked.iter().any(|asked| holds(kind, target, column, *asked, &authority));
+    Ok(Datum::Bool(any))
 }
 
-fn is_administrator(role: Oid, context: &SystemContext) -> bool {
-    context.roles.iter().any(|known| known.oid == role && known.superuser)
+/// What the question is about.
+#[derive(Clone, Copy)]
+enum Target {
+    Listed(AclTarget),
+    Database(Oid),
+    /// Kept without rights of its own: everybody may use it by default, or only the superuser.
+    Fixed(bool),
+}
+
+fn target(kind: &str, object: Oid, authority: &Authority, context: &SystemContext) -> Option<Target> {
+    let listed = |target: AclTarget| authority.owned(target).map(|_| Target::Listed(target));
+    match kind {
+        "table" | "column" | "any_column" | "sequence" => listed(AclTarget::Relation(object)),
+        "schema" => listed(AclTarget::Schema(object)),
+        "database" => context.databases.iter().any(|database| database.oid == object).then_some(Target::Database(object)),
+        "function" => listed(AclTarget::Function(object)),
+        "type" => context.names.type_name_and_schema(object).and_then(|_| listed(AclTarget::Type(object))),
+        "language" => Some(Target::Fixed(object == Oid(14))),
+        _ => Some(Target::Fixed(false)),
+    }
+}
+
+/// Whether one privilege is held; with the option to give it on, when that is asked.
+fn holds(kind: &str, target: Target, column: usize, (privilege, with_option): (Privileges, bool), authority: &Authority) -> bool {
+    if authority.is_superuser() {
+        return true;
+    }
+    let held = |target: AclTarget| if with_option { authority.grantable(target) } else { authority.privileges(target) };
+    match target {
+        Target::Listed(target) => {
+            let whole = held(target).has(privilege);
+            match (kind, target) {
+                ("column", AclTarget::Relation(relation)) => whole || held(AclTarget::Column(relation, column)).has(privilege),
+                ("any_column", AclTarget::Relation(relation)) => whole || authority.any_column(relation, privilege),
+                _ => whole,
+            }
+        }
+        Target::Database(database) => {
+            let (acl, owner) = authority.database_acl(database);
+            let owns = authority.holds(owner);
+            match with_option {
+                true => owns || acl.grantable(|role| authority.holds(role)).has(privilege),
+                false => authority.database_privileges(database).has(privilege),
+            }
+        }
+        Target::Fixed(everybody) => everybody && !with_option,
+    }
 }
 
 fn role(given: Arguments, at: usize, context: &SystemContext) -> Result<Oid> {
@@ -53,17 +106,21 @@ fn role(given: Arguments, at: usize, context: &SystemContext) -> Result<Oid> {
     }
 }
 
-/// Every word of a comma-separated list must be a privilege of that kind of object.
-fn check_privileges(list: &str, privileges: &[&str], options: &[&str]) -> Result<()> {
+/// The privileges of a comma-separated list, each with whether the option is asked. Every word must be one of that kind of object.
+fn asked_privileges(list: &str, privileges: &[&str], options: &[&str]) -> Result<Vec<(Privileges, bool)>> {
+    let mut asked = Vec::new();
     for word in list.split(',') {
         let upper = word.trim().to_ascii_uppercase();
-        let plain = options.iter().find_map(|option| upper.strip_suffix(option)).unwrap_or(&upper);
-        if !privileges.contains(&plain.trim_end()) {
+        let stripped = options.iter().find_map(|option| upper.strip_suffix(option));
+        let plain = stripped.unwrap_or(&upper).trim_end();
+        if !privileges.contains(&plain) {
             let message = format!("unrecognized privilege type: \"{}\"", word.trim());
             return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
+        // RULE is not a privilege any more, and nobody has it.
+        asked.extend(Privileges::named(plain).map(|privilege| (privilege, stripped.is_some())));
     }
-    Ok(())
+    Ok(asked)
 }
 
 /// The object asked about: by its name, which must exist, or by its number.
@@ -105,63 +162,47 @@ fn object(kind: &str, given: Arguments, at: usize, context: &SystemContext) -> R
     }
 }
 
-/// Whether the column after a table in the arguments exists; by name it must.
-fn column(given: Arguments, first: usize, table: Oid, context: &SystemContext) -> Result<bool> {
+/// The position of the column after a table in the arguments; by name it must exist.
+fn column(given: Arguments, first: usize, table: Oid, context: &SystemContext) -> Result<Option<usize>> {
     let user = context.names.catalog.relation(table);
     let system = catalog::builtin::builtins().system_relation(table);
     if let Some(Datum::Text(name)) = given.0.get(first + 1) {
-        let exists = user.is_some_and(|table| table.attribute(name).is_some())
-            || system.is_some_and(|table| table.columns.iter().any(|column| column.name == &**name));
-        if !exists && (user.is_some() || system.is_some()) {
+        let of_user = user.and_then(|table| table.attribute(name)).map(|(position, _)| position);
+        let position =
+            of_user.or_else(|| system.and_then(|table| table.columns.iter().position(|column| column.name == &**name)));
+        if position.is_none() && (user.is_some() || system.is_some()) {
             let relation = context.names.relation(table).map(|relation| relation.name().to_string()).unwrap_or_default();
             let message = format!("column \"{name}\" of relation \"{relation}\" does not exist");
             return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
         }
-        return Ok(exists);
+        return Ok(position);
     }
-    let Ok(position) = usize::try_from(given.int(first + 1) - 1) else { return Ok(false) };
+    let Ok(position) = usize::try_from(given.int(first + 1) - 1) else { return Ok(None) };
     let in_user = user.and_then(|table| table.attributes.get(position)).is_some_and(|attribute| !attribute.dropped);
-    Ok(in_user || system.is_some_and(|table| position < table.columns.len()))
-}
-
-/// The owner of an object; None when it does not exist.
-fn owner(kind: &str, object: Oid, context: &SystemContext) -> Option<Oid> {
-    let catalog = &context.names.catalog;
-    match kind {
-        "table" | "column" | "any_column" | "sequence" => match catalog.relation(object) {
-            Some(relation) => Some(relation.owner),
-            None => context.names.relation(object).map(|_| Oid::BOOTSTRAP_ROLE),
-        },
-        "schema" => catalog.schema(object).map(|schema| schema.owner),
-        "database" => context.databases.iter().find(|database| database.oid == object).map(|database| database.owner),
-        "function" => catalog::builtin::builtins().function(object).map(|_| Oid::BOOTSTRAP_ROLE),
-        "type" => match catalog.user_type(object) {
-            Some(ty) => Some(ty.owner),
-            None => context.names.type_name_and_schema(object).map(|_| Oid::BOOTSTRAP_ROLE),
-        },
-        _ => Some(Oid::BOOTSTRAP_ROLE),
-    }
+    let exists = in_user || system.is_some_and(|table| position < table.columns.len());
+    Ok(exists.then_some(position))
 }
 
 fn has_role(given: Arguments, context: &SystemContext) -> Result<Datum> {
     let (member, of) = match given.len() {
-        2 => (context.names.role_named(&context.current_user)?, role(given, 0, context)?),
+        2 => (context.authority.role, role(given, 0, context)?),
         _ => (role(given, 0, context)?, role(given, 1, context)?),
     };
-    check_privileges(given.text(given.len() - 1), &["MEMBER", "USAGE"], &["WITH GRANT OPTION", "WITH ADMIN OPTION"])?;
-    Ok(Datum::Bool(member == of || is_administrator(member, context) || is_member(member, of, context)))
-}
-
-fn is_member(member: Oid, of: Oid, context: &SystemContext) -> bool {
-    let (mut reached, mut at) = (vec![member], 0);
-    while let Some(role) = reached.get(at).copied() {
-        at += 1;
-        let groups = context.roles.iter().filter(|known| known.oid == role).flat_map(|known| &known.member_of);
-        for (group, _) in groups {
-            if !reached.contains(group) {
-                reached.push(*group);
+    let roles = &context.authority.roles;
+    let options = ["WITH GRANT OPTION", "WITH ADMIN OPTION"];
+    let mut any = false;
+    for word in given.text(given.len() - 1).split(',') {
+        let upper = word.trim().to_ascii_uppercase();
+        let stripped = options.iter().find_map(|option| upper.strip_suffix(option));
+        any |= match (stripped.unwrap_or(&upper).trim_end(), stripped.is_some()) {
+            ("MEMBER" | "USAGE", true) => roles.is_admin_of(member, of),
+            ("MEMBER", false) => roles.is_superuser(member) || roles.is_member(member, of),
+            ("USAGE", false) => roles.has_rights_of(member, of),
+            _ => {
+                let message = format!("unrecognized privilege type: \"{}\"", word.trim());
+                return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
             }
-        }
+        };
     }
-    reached.contains(&of)
+    Ok(Datum::Bool(any))
 }

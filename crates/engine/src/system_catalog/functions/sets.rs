@@ -5,7 +5,7 @@ use types::{Datum, Result};
 
 use super::Arguments;
 use crate::system_catalog::{
-    SystemContext, cluster_rows,
+    SystemContext, acl_rows, cluster_rows,
     row::{NULL, collect, letter, text},
     rows,
 };
@@ -34,8 +34,8 @@ pub fn call_set(source: &str, arguments: &[Datum], context: &SystemContext) -> O
         | "pg_prepared_xact"
         | "pg_available_extensions"
         | "pg_available_extension_versions"
-        | "pg_extension_update_paths"
-        | "aclexplode" => Vec::new(),
+        | "pg_extension_update_paths" => Vec::new(),
+        "aclexplode" => acl_rows::explode(&context.parse_acl(given.0.first())),
         _ => return None,
     }))
 }
