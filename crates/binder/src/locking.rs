@@ -206,6 +206,9 @@ impl Binder<'_> {
                 format!("{name} cannot be applied to the nullable side of an outer join"),
             )),
             LogicalPlan::Distinct { .. } => refuse("DISTINCT clause"),
+            LogicalPlan::Aggregate(aggregate) if aggregate.group_by.is_empty() && aggregate.sets.is_none() => {
+                refuse("aggregate functions")
+            }
             LogicalPlan::Aggregate(_) => refuse("GROUP BY clause"),
             LogicalPlan::Window { .. } => refuse("window functions"),
             LogicalPlan::ProjectSet { .. } => refuse("set-returning functions in the target list"),

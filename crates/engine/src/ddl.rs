@@ -167,6 +167,23 @@ pub(crate) fn range_of(parts: &[String]) -> RangeVar {
     RangeVar { schemaname: schema, relname: name, location: -1, ..RangeVar::default() }
 }
 
+fn drop_name(kind: pg_query::protobuf::ObjectType) -> &'static str {
+    use pg_query::protobuf::ObjectType;
+    match kind {
+        ObjectType::ObjectTable => "DROP TABLE",
+        ObjectType::ObjectView => "DROP VIEW",
+        ObjectType::ObjectMatview => "DROP MATERIALIZED VIEW",
+        ObjectType::ObjectIndex => "DROP INDEX",
+        ObjectType::ObjectSequence => "DROP SEQUENCE",
+        ObjectType::ObjectSchema => "DROP SCHEMA",
+        ObjectType::ObjectType => "DROP TYPE",
+        ObjectType::ObjectDomain => "DROP DOMAIN",
+        ObjectType::ObjectFunction => "DROP FUNCTION",
+        ObjectType::ObjectTrigger => "DROP TRIGGER",
+        _ => "DROP",
+    }
+}
+
 /// The command tag's words for a statement, as messages name it.
 fn statement_name(node: &NodeEnum) -> &'static str {
     match node {
@@ -174,7 +191,16 @@ fn statement_name(node: &NodeEnum) -> &'static str {
         NodeEnum::CreateTableAsStmt(_) | NodeEnum::SelectStmt(_) => "CREATE TABLE AS",
         NodeEnum::IndexStmt(_) => "CREATE INDEX",
         NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
-        NodeEnum::DropStmt(_) => "DROP",
+        NodeEnum::DropStmt(statement) => drop_name(statement.remove_type()),
+        NodeEnum::CommentStmt(_) => "COMMENT",
+        NodeEnum::ViewStmt(_) => "CREATE VIEW",
+        NodeEnum::CreateSeqStmt(_) => "CREATE SEQUENCE",
+        NodeEnum::AlterSeqStmt(_) => "ALTER SEQUENCE",
+        NodeEnum::CreateSchemaStmt(_) => "CREATE SCHEMA",
+        NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
+        NodeEnum::CreateEnumStmt(_) | NodeEnum::CompositeTypeStmt(_) => "CREATE TYPE",
+        NodeEnum::AlterEnumStmt(_) => "ALTER TYPE",
+        NodeEnum::CreateDomainStmt(_) => "CREATE DOMAIN",
         NodeEnum::TruncateStmt(_) => "TRUNCATE TABLE",
         NodeEnum::CreateFunctionStmt(_) => "CREATE FUNCTION",
         NodeEnum::CreateTrigStmt(_) => "CREATE TRIGGER",

@@ -142,7 +142,12 @@ impl Transaction {
 
     /// SET TRANSACTION. The isolation level may change only before the first statement.
     pub fn set_options(&mut self, options: TransactionOptions) {
-        debug_assert!(options.isolation == self.options.isolation || self.view.is_none() && self.layers.is_empty());
+        debug_assert!(options.isolation == self.options.isolation || self.layers.is_empty());
+        if options.isolation != self.options.isolation {
+            // A view that planning took is not the new level's.
+            self.view = None;
+            self.reads = None;
+        }
         self.options = options;
     }
 
@@ -188,6 +193,13 @@ impl Transaction {
         if self.options.isolation.refreshes() {
             self.view = None;
             self.forget_patches();
+        }
+    }
+
+    /// Lets the running statement see the newest definitions, for a function that has waited for the lock on one.
+    pub fn refresh_catalog(&mut self) {
+        if self.schema.is_none() {
+            self.catalog = self.store.catalog();
         }
     }
 

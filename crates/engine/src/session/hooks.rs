@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use catalog::{
-    AclTarget, Privileges,
+    AclTarget, Persistence, Privileges,
     type_names::{ClusterNames, Names},
 };
 use expr::{
@@ -36,6 +36,8 @@ pub struct Hooks {
     /// The session's transaction, for functions that a running statement calls.
     pub(crate) transaction: SharedTransaction,
     sequences: Mutex<SessionSequences>,
+    /// The last sequence that counted, and in which transaction: it need not be locked again.
+    sequence_prepared: Mutex<Option<(u64, Oid)>>,
     random: Mutex<Option<StdRng>>,
     /// Advisory locks of the session's level, from the first one on.
     pub(super) advisory: Mutex<Option<txn::SessionLocks>>,
@@ -53,6 +55,7 @@ impl Hooks {
             database: database.clone(),
             transaction: SharedTransaction::default(),
             sequences: Mutex::default(),
+            sequence_prepared: Mutex::default(),
             random: Mutex::default(),
             advisory: Mutex::default(),
             id_shown: AtomicU64::new(0),
@@ -149,6 +152,28 @@ impl Hooks {
         Ok(())
     }
 
+    /// What comes before a sequence counts: a read-only transaction refuses it, and ALTER SEQUENCE is waited for.
+    fn prepare_sequence(&self, sequence: Oid, function: &str) -> Result<()> {
+        let Some((transaction, _)) = self.transaction.identity() else { return Ok(()) };
+        if self.sequence_prepared.lock().replace((transaction, sequence)) == Some((transaction, sequence)) {
+            return Ok(());
+        }
+        let is_temporary =
+            self.transaction.catalog().relation(sequence).is_some_and(|relation| relation.persistence == Persistence::Temporary);
+        if self.transaction.options().read_only && !is_temporary {
+            *self.sequence_prepared.lock() = None;
+            return Err(Error::new(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {function} in a read-only transaction"),
+            ));
+        }
+        while let Some(wait) = self.transaction.try_to_lock(txn::LockTag::Relation(sequence), txn::LockMode::RowExclusive)? {
+            self.wait_in_place(wait)?;
+            self.transaction.refresh_catalog();
+        }
+        Ok(())
+    }
+
     fn sequence_name(&self, sequence: Oid) -> String {
         self.database
             .store
@@ -200,6 +225,7 @@ impl SessionHooks for Hooks {
 
     fn next_value(&self, sequence: Oid) -> Result<i64> {
         self.check_sequence(sequence, Privileges::USAGE.or(Privileges::UPDATE))?;
+        self.prepare_sequence(sequence, "nextval()")?;
         self.transaction.next_value(&mut self.sequences.lock(), sequence)
     }
 
@@ -216,6 +242,7 @@ impl SessionHooks for Hooks {
 
     fn set_value(&self, sequence: Oid, value: i64, is_called: bool) -> Result<()> {
         self.check_sequence(sequence, Privileges::UPDATE)?;
+        self.prepare_sequence(sequence, "setval()")?;
         self.transaction.set_value(&mut self.sequences.lock(), sequence, value, is_called).map(|_| ())
     }
 
@@ -228,6 +255,7 @@ impl SessionHooks for Hooks {
     }
 
     fn set_setting(&self, name: &str, value: &str, local: bool) -> Result<String> {
+        self.transaction.set_within_query(name, value)?;
         self.shared.check_setting(name, Some(value))?;
         self.shared.settings.lock().set(name, value, local)?;
         self.shared.sync_identity();

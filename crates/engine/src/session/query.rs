@@ -5,13 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use catalog::type_names::Names;
+use catalog::{Persistence, type_names::Names};
 use executor::{Execution, Prepared, Tables};
 use expr::Batch;
 use pg_query::protobuf::Node;
 use plan::{
     OutputColumn,
-    logical::{LockWaitPolicy, LogicalPlan},
+    logical::{LockStrength, LockWaitPolicy, LogicalPlan},
     statement::Command,
 };
 use storage::{TableData, TableId};
@@ -40,7 +40,8 @@ pub struct Planned {
     starts_afresh: bool,
     /// Writes rows or locks them, so that its rows go out only once the locks are held.
     stages: bool,
-    modifies: bool,
+    /// What a read-only transaction refuses to run it as: a change, or a lock, of rows that are not temporary.
+    writes_as: Option<&'static str>,
     /// Expected to take so long that it must not hold up a network thread.
     pub(crate) is_long: bool,
     cacheable: bool,
@@ -79,6 +80,7 @@ impl Session {
         let store = self.database.store.clone();
         let statistics = StoreStatistics { store: &store, state: std::cell::OnceCell::new() };
         let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
+        let query_command = query.command;
         let starts_afresh = rerun::starts_afresh(&query);
         let planned = Arc::new(Planned {
             columns: query.output.as_slice().into(),
@@ -87,7 +89,7 @@ impl Session {
             prepared: Arc::new(Prepared::new(Arc::new(query))?),
             parameters: bound.parameters,
             tables: touched.tables,
-            modifies: touched.modifies,
+            writes_as: if touched.modifies_permanent { Some(command_name(query_command)) } else { touched.locks_as },
             stages: touched.locks_rows || touched.modifies,
             locks: touched.relations,
             starts_afresh,
@@ -129,8 +131,8 @@ impl Session {
     /// A statement with writes or row locks: computed to its end, staged, and run again after every wait.
     async fn run_staged(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Rows> {
         self.check_access(planned)?;
-        if planned.modifies {
-            self.refuse_when_read_only(planned.command)?;
+        if let Some(statement) = planned.writes_as {
+            self.refuse_read_only(statement)?;
         }
         let mut runs_again = false;
         loop {
@@ -228,16 +230,6 @@ impl Session {
         }
     }
 
-    fn refuse_when_read_only(&mut self, command: Command) -> Result<()> {
-        let word = match command {
-            Command::Select => "SELECT",
-            Command::Insert => "INSERT",
-            Command::Update => "UPDATE",
-            Command::Delete => "DELETE",
-        };
-        self.refuse_read_only(word)
-    }
-
     /// 25006 for a statement that writes in a read-only transaction.
     pub(crate) fn refuse_read_only(&mut self, statement: &str) -> Result<()> {
         if self.open_transaction()?.txn.options().read_only {
@@ -308,6 +300,15 @@ impl Session {
     }
 }
 
+fn command_name(command: Command) -> &'static str {
+    match command {
+        Command::Select => "SELECT",
+        Command::Insert => "INSERT",
+        Command::Update => "UPDATE",
+        Command::Delete => "DELETE",
+    }
+}
+
 /// Plans that cost more than this many of the optimizer's units (about a microsecond each) leave the network threads.
 const LONG_COST: f64 = 2_000.0;
 
@@ -370,7 +371,9 @@ struct Touched {
     tables: Vec<TableId>,
     relations: Vec<(Oid, LockMode)>,
     modifies: bool,
+    modifies_permanent: bool,
     locks_rows: bool,
+    locks_as: Option<&'static str>,
 }
 
 impl Touched {
@@ -410,11 +413,24 @@ impl Touched {
             _ => LockMode::RowExclusive,
         };
         if let LogicalPlan::LockRows { locks, .. } = plan {
-            locks.iter().for_each(|lock| self.locked(lock.relation.oid, LockMode::RowShare));
+            for lock in locks {
+                self.locked(lock.relation.oid, LockMode::RowShare);
+                if lock.relation.persistence != Persistence::Temporary {
+                    self.locks_as.get_or_insert(match lock.strength {
+                        LockStrength::KeyShare => "SELECT FOR KEY SHARE",
+                        LockStrength::Share => "SELECT FOR SHARE",
+                        LockStrength::NoKeyUpdate => "SELECT FOR NO KEY UPDATE",
+                        LockStrength::Update => "SELECT FOR UPDATE",
+                    });
+                }
+            }
         }
         if let Some(relation) = relation {
             self.locked(relation.oid, mode);
             self.modifies |= mode == LockMode::RowExclusive;
+            if mode == LockMode::RowExclusive && relation.persistence != Persistence::Temporary {
+                self.modifies_permanent = true;
+            }
             if let Some(table) = relation.storage()
                 && !self.tables.contains(&table)
             {

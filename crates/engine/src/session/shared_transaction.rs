@@ -12,6 +12,8 @@ use txn::{
 };
 use types::{Error, Oid, Result, SqlState};
 
+use super::transaction_control::isolation_named;
+
 /// The session's transaction, if one is open.
 #[derive(Clone, Default)]
 pub(crate) struct SharedTransaction(Arc<Mutex<Option<Transaction>>>);
@@ -44,6 +46,33 @@ impl SharedTransaction {
 
     pub(crate) fn set_options(&self, options: TransactionOptions) {
         self.with(|transaction| transaction.set_options(options));
+    }
+
+    pub(crate) fn refresh_catalog(&self) {
+        self.with(Transaction::refresh_catalog);
+    }
+
+    /// set_config() of a transaction's characteristics, which comes within a query and so too late for most.
+    ///
+    /// Errors: 25001.
+    pub(crate) fn set_within_query(&self, name: &str, value: &str) -> Result<()> {
+        let late = |message: &str| Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        let options = self.options();
+        match name.to_ascii_lowercase().as_str() {
+            "transaction_isolation" if isolation_named(value).is_some_and(|level| level != options.isolation) => {
+                late("SET TRANSACTION ISOLATION LEVEL must be called before any query")
+            }
+            "transaction_read_only" => match crate::settings::parse_bool(value) {
+                Some(false) if options.read_only => late("transaction read-write mode must be set before any query"),
+                Some(true) => {
+                    self.set_options(TransactionOptions { read_only: true, ..options });
+                    Ok(())
+                }
+                _ => Ok(()),
+            },
+            "transaction_deferrable" => late("SET TRANSACTION [NOT] DEFERRABLE must be called before any query"),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn begin_statement(&self) -> Result<()> {

@@ -397,11 +397,21 @@ impl Session {
                 return Err(active("SET TRANSACTION ISOLATION LEVEL must be called before any query"));
             }
         }
-        if modes.read_only == Some(false) && current.read_only && open.has_run_query {
-            return Err(active("transaction read-write mode must be set before any query"));
+        if modes.read_only == Some(false) && current.read_only {
+            if !open.savepoints.is_empty() {
+                return Err(active("cannot set transaction read-write mode inside a read-only transaction"));
+            }
+            if open.has_run_query {
+                return Err(active("transaction read-write mode must be set before any query"));
+            }
         }
-        if modes.deferrable.is_some_and(|deferrable| deferrable != current.deferrable) && open.has_run_query {
-            return Err(active("SET TRANSACTION [NOT] DEFERRABLE must be called before any query"));
+        if modes.deferrable.is_some() {
+            if !open.savepoints.is_empty() {
+                return Err(active("SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction"));
+            }
+            if open.has_run_query {
+                return Err(active("SET TRANSACTION [NOT] DEFERRABLE must be called before any query"));
+            }
         }
         let options = TransactionOptions {
             isolation: modes.isolation.unwrap_or(current.isolation),

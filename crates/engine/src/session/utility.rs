@@ -18,6 +18,9 @@ impl Session {
     /// Runs a statement that has no plan of its own.
     pub(crate) async fn execute_utility(&mut self, node: &Node, sql: &str, parameters: Arc<[Datum]>) -> Result<Outcome> {
         let node_enum = node.node.as_ref().ok_or_else(|| Error::internal("an empty parse tree"))?;
+        if takes_snapshot(node_enum) {
+            self.open_transaction()?.has_run_query = true;
+        }
         match node_enum {
             NodeEnum::TransactionStmt(statement) => self.execute_transaction_control(statement).await,
             NodeEnum::VariableSetStmt(statement) => self.execute_set(statement),
@@ -116,8 +119,10 @@ impl Session {
     }
 
     fn set_transaction_variable(&mut self, key: &str, value: &str) -> Result<()> {
-        let invalid =
-            || Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid value for parameter \"{key}\": \"{value}\""));
+        let invalid = || {
+            Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid value for parameter \"{key}\": \"{value}\""))
+                .hint("Available values: serializable, repeatable read, read committed, read uncommitted.")
+        };
         let mut modes = super::transaction_control::Modes::default();
         match key {
             "transaction_isolation" => {
@@ -291,9 +296,11 @@ impl Session {
         let mode = lock_mode(statement.mode)?;
         for relation in &statement.relations {
             let Some(NodeEnum::RangeVar(range)) = &relation.node else { continue };
-            let found = crate::ddl::relation_named(&names, range)?;
-            self.check_lock(&found, mode)?;
-            self.lock_relation(found.oid, mode, statement.nowait).await?;
+            let (oid, found) = lockable_relation(&names, range)?;
+            if let Some(found) = &found {
+                self.check_lock(found, mode)?;
+            }
+            self.lock_relation(oid, mode, statement.nowait).await?;
         }
         Ok(command("LOCK TABLE"))
     }
@@ -320,6 +327,54 @@ impl Session {
     ) -> Result<Outcome> {
         crate::explain::execute(self, statement, parameters).await
     }
+}
+
+/// The relation that LOCK TABLE names.
+///
+/// Errors: 42P01; 42809 for what is neither a table nor a view.
+fn lockable_relation(
+    names: &catalog::type_names::Names,
+    range: &pg_query::protobuf::RangeVar,
+) -> Result<(types::Oid, Option<Arc<catalog::Relation>>)> {
+    use catalog::{RelationKind, type_names::NamedRelation};
+    let schema = (!range.schemaname.is_empty()).then_some(range.schemaname.as_str());
+    let relation = match names.relation_by_name(schema, &range.relname) {
+        Some(NamedRelation::System(relation)) => return Ok((relation.oid, None)),
+        Some(NamedRelation::User(relation)) => relation,
+        None => {
+            let name = crate::ddl::written_name(range);
+            return Err(Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")));
+        }
+    };
+    let kind = match relation.kind {
+        RelationKind::Index(_) => "indexes",
+        RelationKind::Sequence(_) => "sequences",
+        RelationKind::Composite => "composite types",
+        RelationKind::MaterializedView { .. } => "materialized views",
+        _ => return Ok((relation.oid, Some(relation))),
+    };
+    Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot lock relation \"{}\"", relation.name))
+        .detail(format!("This operation is not supported for {kind}.")))
+}
+
+/// Whether a statement fixes its transaction's characteristics: all do but those that PostgreSQL runs without a snapshot.
+fn takes_snapshot(node: &NodeEnum) -> bool {
+    !matches!(
+        node,
+        NodeEnum::TransactionStmt(_)
+            | NodeEnum::LockStmt(_)
+            | NodeEnum::VariableSetStmt(_)
+            | NodeEnum::VariableShowStmt(_)
+            | NodeEnum::ConstraintsSetStmt(_)
+            | NodeEnum::FetchStmt(_)
+            | NodeEnum::ListenStmt(_)
+            | NodeEnum::NotifyStmt(_)
+            | NodeEnum::UnlistenStmt(_)
+            | NodeEnum::CheckPointStmt(_)
+            | NodeEnum::PrepareStmt(_)
+            | NodeEnum::DeallocateStmt(_)
+            | NodeEnum::DiscardStmt(_)
+    )
 }
 
 /// PostgreSQL's lock mode numbers, 1 (ACCESS SHARE) to 8 (ACCESS EXCLUSIVE).

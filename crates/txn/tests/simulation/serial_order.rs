@@ -47,7 +47,7 @@ struct History {
     aborted: usize,
 }
 
-fn key_range(lower: i32, upper: i32) -> ReadPredicate {
+pub(crate) fn key_range(lower: i32, upper: i32) -> ReadPredicate {
     let bytes = |key: i32| {
         let mut bytes = Vec::new();
         encode_key_part(&Datum::Int4(key), KeyOrder::ASCENDING, &mut bytes).expect("an int4 has an order");
