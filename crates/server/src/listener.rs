@@ -13,7 +13,10 @@ use std::{
 use engine::Cluster;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-use crate::connection::Connection;
+use crate::{
+    authentication::{AuthOptions, Failures, SharedAuth},
+    connection::Connection,
+};
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -24,6 +27,9 @@ pub struct ServerOptions {
     /// Directory of the Unix socket `.s.PGSQL.<port>`; None for no socket.
     pub socket_dir: Option<PathBuf>,
     pub max_connections: usize,
+    pub auth: AuthOptions,
+    /// A client that has not proved who it is within this time is cut off.
+    pub authentication_timeout: std::time::Duration,
 }
 
 /// A server that listens.
@@ -38,6 +44,9 @@ pub(crate) struct Shared {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) max_connections: usize,
     pub(crate) connections: AtomicUsize,
+    pub(crate) auth: SharedAuth,
+    pub(crate) failures: Failures,
+    pub(crate) authentication_timeout: std::time::Duration,
 }
 
 impl Server {
@@ -51,7 +60,14 @@ impl Server {
             Some(directory) => Some(bind_unix(directory.join(format!(".s.PGSQL.{port}"))).await?),
             None => None,
         };
-        let shared = Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0) };
+        let shared = Shared {
+            cluster,
+            max_connections: options.max_connections,
+            connections: AtomicUsize::new(0),
+            auth: Arc::new(options.auth.clone()),
+            failures: Failures::default(),
+            authentication_timeout: options.authentication_timeout,
+        };
         Ok(Server { tcp, unix, shared: Arc::new(shared) })
     }
 
