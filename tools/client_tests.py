@@ -141,7 +141,8 @@ def main():
     else:
         with LocalServer(arguments.server) as server:
             print(f"server ready after {server.ready_ms:.0f} ms")
-            failed = run_checks(arguments, dict(server.environment(), HELIOSDB_BINARY=os.path.abspath(arguments.server)), server.check_alive)
+            environment = dict(server.environment(), HELIOSDB_NANO=os.path.abspath(arguments.server))
+            failed = run_checks(arguments, environment, server.check_alive)
             panics = server.errors()
             if "panicked" in panics:
                 print(f"the server panicked:\n{panics}")

@@ -9,10 +9,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{
-    configuration::{Configuration, find_file},
-    failure::Failure,
-};
+use crate::failure::Failure;
 
 /// A PostgreSQL-compatible database in memory.
 #[derive(Debug, Parser)]
@@ -29,18 +26,16 @@ pub(crate) enum Verb {
     Start(StartArguments),
     /// Stop the server that wrote a pid file
     Stop(StopArguments),
-    #[command(hide = true)]
-    Repl(Later),
+    /// An interactive shell over a database in memory
+    Repl(crate::repl::ReplArguments),
     /// Save a running server's database to a file
     Dump(crate::dump::DumpArguments),
     /// Load a dump into a running server's database
     Restore(crate::restore::RestoreArguments),
     #[command(hide = true)]
     Status(Later),
-    /// Show or check the configuration
-    Config(crate::config::ConfigArguments),
-    /// Hash a password read from standard input, for the configuration file
-    HashPassword(crate::hash_password::HashPasswordArguments),
+    #[command(hide = true)]
+    Config(Later),
 }
 
 /// The arguments of a command that a later version brings.
@@ -56,11 +51,12 @@ pub(crate) struct StartArguments {
     /// Keep everything in memory; nothing is written to disk
     #[arg(long)]
     memory: bool,
-    #[arg(long, help = "TCP port [default: 5432]; 0 lets the system choose one, which is then printed")]
-    port: Option<u16>,
+    /// TCP port; 0 lets the system choose one, which is then printed
+    #[arg(long, default_value_t = 5432)]
+    port: u16,
     /// Address or host name to listen on. Whatever it is, only this machine may connect without a password
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    listen: String,
     /// Also listen on the Unix socket .s.PGSQL.<port> in this directory
     #[arg(long, value_name = "DIR")]
     socket_dir: Option<PathBuf>,
@@ -68,14 +64,17 @@ pub(crate) struct StartArguments {
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
     /// Connections at a time; one more is refused with "too many connections"
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=262_143))]
-    max_connections: Option<u32>,
-    /// Configuration file; flags beat it
+    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=262_143))]
+    max_connections: u32,
+    /// Dump the default database when the server ends (SIGTERM, Ctrl-C); exit code 1 when that fails
+    #[arg(long)]
+    dump_on_shutdown: bool,
+    /// Where to: SQL text for *.sql, else a .heliodump
+    #[arg(long, value_name = "FILE", default_value = "backup.heliodump", requires = "dump_on_shutdown")]
+    dump_file: PathBuf,
+    /// Begin with what this .heliodump holds
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// trust, password or scram-sha-256
-    #[arg(long, value_name = "METHOD")]
-    auth: Option<String>,
+    restore: Option<PathBuf>,
     #[command(flatten)]
     later: LaterStartArguments,
 }
@@ -86,17 +85,18 @@ struct LaterStartArguments {
     #[arg(long, hide = true)]
     data_dir: Option<PathBuf>,
     #[arg(long, hide = true)]
+    config: Option<PathBuf>,
+    /// Where the configuration file may also be named.
+    #[arg(skip = std::env::var_os("HELIOSDB_CONFIG"))]
+    config_of_environment: Option<OsString>,
+    #[arg(long, hide = true)]
+    auth: Option<String>,
+    #[arg(long, hide = true)]
     tls_cert: Option<PathBuf>,
     #[arg(long, hide = true)]
     tls_key: Option<PathBuf>,
     #[arg(long, hide = true)]
-    dump_on_shutdown: bool,
-    #[arg(long, hide = true)]
-    dump_file: Option<PathBuf>,
-    #[arg(long, hide = true)]
     dump_schedule: Option<String>,
-    #[arg(long, hide = true)]
-    restore: Option<PathBuf>,
     #[arg(long, hide = true)]
     http_port: Option<u16>,
 }
@@ -104,14 +104,16 @@ struct LaterStartArguments {
 impl LaterStartArguments {
     /// The first of them that was given.
     fn given(&self) -> Option<&'static str> {
+        // Trust is what there is, so asking for it by name is no surprise.
+        let other_auth = self.auth.as_deref().is_some_and(|method| method != "trust");
         [
             (self.data_dir.is_some(), "--data-dir (only --memory is)"),
+            (self.config.is_some(), "--config"),
+            (self.config_of_environment.is_some(), "a configuration file (the environment variable HELIOSDB_CONFIG)"),
+            (other_auth, "an authentication method other than trust (--auth)"),
             (self.tls_cert.is_some(), "--tls-cert"),
             (self.tls_key.is_some(), "--tls-key"),
-            (self.dump_on_shutdown, "--dump-on-shutdown"),
-            (self.dump_file.is_some(), "--dump-file"),
             (self.dump_schedule.is_some(), "--dump-schedule"),
-            (self.restore.is_some(), "--restore"),
             (self.http_port.is_some_and(|port| port != 0), "--http-port"),
         ]
         .into_iter()
@@ -120,14 +122,16 @@ impl LaterStartArguments {
 }
 
 /// What `start` does, resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StartSettings {
     pub listen: IpAddr,
     pub port: u16,
     pub socket_dir: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
     pub max_connections: usize,
-    pub configuration: Configuration,
+    /// Where the database is dumped to at the end.
+    pub last_dump: Option<PathBuf>,
+    pub restore: Option<PathBuf>,
 }
 
 impl StartArguments {
@@ -138,24 +142,15 @@ impl StartArguments {
         if !self.memory {
             return Err(Failure::usage("say where the data lives: heliosdb-nano start --memory"));
         }
-        let flag = |name, flag, value: Option<String>| value.map(|value| (name, flag, value));
-        let flags = [
-            flag("server.listen", "--listen", self.listen),
-            flag("server.port", "--port", self.port.map(|port| port.to_string())),
-            flag("server.max_connections", "--max-connections", self.max_connections.map(|count| count.to_string())),
-            flag("server.socket_dir", "--socket-dir", self.socket_dir.map(|path| path.to_string_lossy().into_owned())),
-            flag("auth.method", "--auth", self.auth),
-        ];
-        let file = find_file(self.config);
-        let configuration = Configuration::resolve(file.as_deref(), flags.into_iter().flatten().collect())?;
-        let socket_dir = configuration.text("server.socket_dir");
+        let listen = resolve(&self.listen)?;
         Ok(StartSettings {
-            listen: resolve(configuration.text("server.listen"))?,
-            port: u16::try_from(configuration.number("server.port")).unwrap_or(u16::MAX),
-            socket_dir: (!socket_dir.is_empty()).then(|| socket_dir.into()),
+            listen,
+            port: self.port,
+            socket_dir: self.socket_dir,
             pid_file: self.pid_file,
-            max_connections: usize::try_from(configuration.number("server.max_connections")).unwrap_or(usize::MAX),
-            configuration,
+            max_connections: self.max_connections as usize,
+            last_dump: self.dump_on_shutdown.then_some(self.dump_file),
+            restore: self.restore,
         })
     }
 }
@@ -204,7 +199,11 @@ mod tests {
     fn start(arguments: &[&str]) -> Result<StartSettings, Failure> {
         let line = ["heliosdb-nano", "start"].iter().chain(arguments);
         match CommandLine::try_parse_from(line).map_err(|error| Failure::usage(in_one_line(&error)))?.verb {
-            Verb::Start(arguments) => arguments.checked(),
+            Verb::Start(mut arguments) => {
+                // The tests must not depend on the environment they run in.
+                arguments.later.config_of_environment = None;
+                arguments.checked()
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -231,10 +230,10 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_is_refused_by_name() {
         for (arguments, word) in [
-            (&["--memory", "--config", "c.toml"][..], "c.toml"),
+            (&["--memory", "--config", "c.toml"][..], "--config"),
             (&["--data-dir", "d"], "--data-dir"),
-            (&["--memory", "--auth", "password"], "[[auth.users]]"),
-            (&["--memory", "--dump-on-shutdown"], "--dump-on-shutdown"),
+            (&["--memory", "--auth", "password"], "--auth"),
+            (&["--memory", "--dump-schedule", "0 2 * * *"], "--dump-schedule"),
             (&["--memory", "--http-port", "8080"], "--http-port"),
         ] {
             let failure = start(arguments).unwrap_err();

@@ -53,7 +53,6 @@ impl DumpArguments {
         let mut bar = ProgressBar::new("dumping");
         dump(&mut wire, &self.output, format, self.append, self.compression, &self.table, &mut bar)?;
         let done = bar.finish();
-        crate::dirty::dumped(&mut wire, self.table.is_empty())?;
         if self.verbose {
             let size = std::fs::metadata(&self.output).map_or(0, |file| file.len());
             eprintln!("{}: {} tables, {} rows, {size} bytes", self.output.display(), done.tables_done, done.rows);

@@ -42,7 +42,6 @@ impl From<types::Error> for Failure {
     }
 }
 
-#[cfg(test)]
 impl Failure {
     pub(crate) fn message(&self) -> &str {
         &self.message

@@ -6,15 +6,12 @@
 //! **Does not know** what a statement means: all of it goes through [`connection::Connection`] to a session.
 
 mod arguments;
-mod config;
-mod configuration;
 mod connection;
-mod dirty;
 mod dump;
 mod failure;
-mod hash_password;
 mod pid_file;
 mod progress;
+mod repl;
 mod restore;
 mod start;
 mod stop;
@@ -38,12 +35,14 @@ fn main() -> ExitCode {
     let done = match command_line.verb {
         Verb::Start(arguments) => arguments.checked().and_then(|settings| start::start(&settings)),
         Verb::Stop(arguments) => arguments.checked().and_then(|pid_file| stop::stop(&pid_file)),
-        Verb::Repl(_) => Err(Failure::not_yet("the command repl")),
+        Verb::Repl(arguments) => match arguments.run() {
+            Ok(code) => return code,
+            Err(failure) => Err(failure),
+        },
         Verb::Dump(arguments) => arguments.run(),
         Verb::Restore(arguments) => arguments.run(),
         Verb::Status(_) => Err(Failure::not_yet("the command status")),
-        Verb::Config(arguments) => arguments.run(),
-        Verb::HashPassword(arguments) => arguments.run(),
+        Verb::Config(_) => Err(Failure::not_yet("the command config")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

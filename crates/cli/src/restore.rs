@@ -47,7 +47,6 @@ impl RestoreArguments {
         let options = restore::Options { clean: self.clean, tables: self.table.clone() };
         apply(&mut wire, &mut archive, &options, &mut bar)?;
         let done = bar.finish();
-        crate::dirty::dumped(&mut wire, self.table.is_empty())?;
         if self.verbose {
             eprintln!("{}: {} tables, {} rows restored", self.input.display(), done.tables_done, done.rows);
         }

@@ -218,8 +218,6 @@ struct Found {
     name: String,
     owner: String,
     acl: Option<String>,
-    /// The letter of `acldefault`.
-    acl_kind: char,
     /// The table it is, or is a part of.
     table: Option<TableName>,
     /// The statement that makes it; empty when another object's does.

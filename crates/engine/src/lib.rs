@@ -18,7 +18,6 @@ pub mod copy;
 mod ddl;
 mod definition_text;
 mod explain;
-pub mod limits;
 pub mod offload;
 pub mod password;
 pub mod plan_cache;
@@ -27,8 +26,6 @@ pub mod settings;
 pub mod system_catalog;
 mod timer;
 
-pub use clock::now;
 pub use cluster::{Cluster, ConnectOptions, DEFAULT_DATABASE, Database};
-pub use limits::SessionLimits;
 pub use offload::Offload;
 pub use session::Session;

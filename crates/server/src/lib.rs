@@ -8,7 +8,6 @@
 //! **Invariants.** A message's length is believed only as its bytes arrive: nothing is allocated ahead. A panic ends one connection.
 //! **Does not know** SQL.
 
-pub mod authentication;
 mod connection;
 mod copy;
 mod extended;
@@ -18,5 +17,4 @@ mod protocol;
 mod query;
 mod startup;
 
-pub use authentication::{AuthMethod, AuthOptions};
 pub use listener::{Server, ServerOptions};

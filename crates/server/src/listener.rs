@@ -13,10 +13,7 @@ use std::{
 use engine::Cluster;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
-use crate::{
-    authentication::{AuthOptions, Failures, SharedAuth},
-    connection::Connection,
-};
+use crate::connection::Connection;
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -27,9 +24,6 @@ pub struct ServerOptions {
     /// Directory of the Unix socket `.s.PGSQL.<port>`; None for no socket.
     pub socket_dir: Option<PathBuf>,
     pub max_connections: usize,
-    pub auth: AuthOptions,
-    /// A client that has not proved who it is within this time is cut off.
-    pub authentication_timeout: std::time::Duration,
 }
 
 /// A server that listens.
@@ -44,9 +38,6 @@ pub(crate) struct Shared {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) max_connections: usize,
     pub(crate) connections: AtomicUsize,
-    pub(crate) auth: SharedAuth,
-    pub(crate) failures: Failures,
-    pub(crate) authentication_timeout: std::time::Duration,
 }
 
 impl Server {
@@ -60,14 +51,7 @@ impl Server {
             Some(directory) => Some(bind_unix(directory.join(format!(".s.PGSQL.{port}"))).await?),
             None => None,
         };
-        let shared = Shared {
-            cluster,
-            max_connections: options.max_connections,
-            connections: AtomicUsize::new(0),
-            auth: Arc::new(options.auth.clone()),
-            failures: Failures::default(),
-            authentication_timeout: options.authentication_timeout,
-        };
+        let shared = Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0) };
         Ok(Server { tcp, unix, shared: Arc::new(shared) })
     }
 

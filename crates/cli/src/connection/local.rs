@@ -100,7 +100,7 @@ impl Connection for Local {
     fn run(&mut self, sql: &str, handler: &mut dyn Handler) -> Result<()> {
         let done = pollster::block_on(self.run_statements(sql, handler));
         // A handler's own error has left the transaction as it was.
-        let done = done.map_err(|error: Error| self.session.fail_copy_in(error));
+        let done = done.map_err(|error: Error| self.session.refuse_message(error));
         let ended = pollster::block_on(self.session.finish_script());
         done.and(ended)
     }

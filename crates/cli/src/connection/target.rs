@@ -37,6 +37,21 @@ pub(crate) struct Target {
 }
 
 impl ConnectionArguments {
+    pub(crate) fn of_url(url: &str) -> ConnectionArguments {
+        ConnectionArguments { connection: Some(url.to_owned()), ..ConnectionArguments::default() }
+    }
+
+    /// The parts of \\c; what is no port is found when the target is asked for.
+    pub(crate) fn of_parts(
+        dbname: Option<String>,
+        user: Option<String>,
+        host: Option<String>,
+        port: Option<String>,
+    ) -> ConnectionArguments {
+        let port = port.and_then(|port| port.parse().ok());
+        ConnectionArguments { dbname, user, host, port, connection: None }
+    }
+
     /// Errors: usage, for what is no URL or no port.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         self.target_in(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))

@@ -43,6 +43,10 @@ impl Reader<'_> {
         let (mut placed, mut order) = (BTreeSet::new(), Vec::new());
         others.into_iter().for_each(|object| needs.visit(object, &mut placed, &mut order));
         self.add_definitions(Section::BeforeRows, &order);
+        let place = |name: &str| self.schema.entries.iter().position(|entry| entry.kind == "TABLE" && entry.name == name);
+        let mut tables = self.schema.tables.clone();
+        tables.sort_by_cached_key(|table| place(&table.name.to_string()));
+        self.schema.tables = tables;
         order.clear();
         self.keys_and_indexes()?;
         views.into_iter().for_each(|object| needs.visit(object, &mut placed, &mut order));

@@ -15,14 +15,14 @@ struct Sequence {
     column: String,
 }
 
-/// What `found.acl_kind` and `kind` are for each relkind.
-fn kinds(relkind: char) -> Option<(&'static str, &'static str, char)> {
+/// `Found::word` and `Found::kind` for each relkind.
+fn kinds(relkind: char) -> Option<(&'static str, &'static str)> {
     Some(match relkind {
-        'r' => ("TABLE", "TABLE", 'r'),
-        'v' => ("VIEW", "VIEW", 'r'),
-        'm' => ("MATERIALIZED VIEW", "MATERIALIZED VIEW", 'r'),
-        'S' => ("SEQUENCE", "SEQUENCE", 's'),
-        'c' => ("TYPE", "TYPE", 'T'),
+        'r' => ("TABLE", "TABLE"),
+        'v' => ("VIEW", "VIEW"),
+        'm' => ("MATERIALIZED VIEW", "MATERIALIZED VIEW"),
+        'S' => ("SEQUENCE", "SEQUENCE"),
+        'c' => ("TYPE", "TYPE"),
         _ => return None,
     })
 }
@@ -40,7 +40,6 @@ impl Reader<'_> {
                 name: name.clone(),
                 owner: row.text(2),
                 acl: row.optional(3),
-                acl_kind: 'n',
                 table: None,
                 definition: String::new(),
                 kind: "SCHEMA",
@@ -66,7 +65,7 @@ impl Reader<'_> {
         for row in rows {
             let (oid, relkind) = (row.oid(0), row.letter(3));
             let table = TableName { schema: row.text(1), name: row.text(2) };
-            let Some((word, kind, acl_kind)) = kinds(relkind) else {
+            let Some((word, kind)) = kinds(relkind) else {
                 return Err(Error::unsupported(format!("dumping relations of kind \"{relkind}\" ({table})")));
             };
             let columns = columns.remove(&oid).unwrap_or_default();
@@ -93,7 +92,6 @@ impl Reader<'_> {
                 name: table.to_string(),
                 owner: row.text(5),
                 acl: row.optional(6),
-                acl_kind,
                 table: part_of,
                 definition,
                 kind,
@@ -235,10 +233,12 @@ impl Reader<'_> {
     /// OWNED BY, and where sequences stand.
     pub(super) fn sequence_values(&mut self) -> Result<()> {
         let sequences = self.sequences()?;
-        let named: Vec<(u32, String, Option<TableName>)> = sequences
+        let mut named: Vec<(u32, String, Option<TableName>)> = sequences
             .keys()
             .filter_map(|oid| self.found.get(&(class::CLASS, *oid)).map(|found| (*oid, found.name.clone(), found.table.clone())))
             .collect();
+        // Not by identifiers, which a restored database gives out in another order.
+        named.sort_by(|left, right| left.1.cmp(&right.1));
         for (oid, name, table) in &named {
             let sequence = &sequences[oid];
             if let (Some(table), 'a') = (table, sequence.belongs) {

@@ -50,12 +50,16 @@ impl Reader<'_> {
         self.indexes("m")?;
         self.rules_and_triggers()?;
         self.sequence_values()?;
-        let rows = self
-            .query("SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'm' AND relispopulated AND oid >= 16384 ORDER BY oid")?;
-        for row in rows {
-            let Some(found) = self.found.get(&(class::CLASS, row.oid(0))).cloned() else { continue };
-            let sql = format!("REFRESH MATERIALIZED VIEW {}", found.name);
-            self.add(Section::AfterRows, "MATERIALIZED VIEW DATA", &found.name, None, sql);
+        let populated = self
+            .query("SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'm' AND relispopulated AND oid >= 16384")?
+            .iter()
+            .filter_map(|row| Some(self.found.get(&(class::CLASS, row.oid(0)))?.name.clone()))
+            .collect::<Vec<_>>();
+        // In the order of their definitions: one may read another.
+        let made = self.schema.entries.iter().filter(|entry| entry.kind == "MATERIALIZED VIEW").map(|entry| entry.name.clone());
+        let refreshed: Vec<String> = made.filter(|name| populated.contains(name)).collect();
+        for name in refreshed {
+            self.add(Section::AfterRows, "MATERIALIZED VIEW DATA", &name, None, format!("REFRESH MATERIALIZED VIEW {name}"));
         }
         Ok(())
     }

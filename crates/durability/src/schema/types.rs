@@ -36,16 +36,7 @@ impl Reader<'_> {
                 'm' => continue,
                 other => return Err(Error::unsupported(format!("dumping types of kind \"{other}\" ({name})"))),
             };
-            let found = Found {
-                word,
-                name,
-                owner: row.text(4),
-                acl: row.optional(5),
-                acl_kind: 'T',
-                table: None,
-                definition,
-                kind: word,
-            };
+            let found = Found { word, name, owner: row.text(4), acl: row.optional(5), table: None, definition, kind: word };
             self.found.insert((class::TYPE, oid), found);
         }
         Ok(())
@@ -88,7 +79,6 @@ impl Reader<'_> {
                 name: format!("{plain}({})", fact(1)),
                 owner: row.text(3),
                 acl: row.optional(4),
-                acl_kind: 'f',
                 table: None,
                 definition: fact(0).trim_end().to_owned(),
                 kind: "FUNCTION",
