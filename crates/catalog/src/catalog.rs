@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use imbl::{HashMap, OrdMap};
+use imbl::{HashMap, OrdMap, OrdSet};
 use types::Oid;
 
 use crate::{Acl, AclItem, AclKind, AclTarget, Name, Privileges, Relation, UserType, UserTypeKind};
@@ -30,6 +30,8 @@ pub struct Catalog {
     pub(crate) schema_names: HashMap<Name, Oid>,
     pub(crate) relations: OrdMap<Oid, Arc<Relation>>,
     pub(crate) relation_names: HashMap<(Oid, Name), Oid>,
+    /// The relations with foreign keys to one, by the referenced one; follows from `relations`.
+    pub(crate) referencing: HashMap<Oid, OrdSet<Oid>>,
     pub(crate) types: OrdMap<Oid, Arc<UserType>>,
     pub(crate) type_names: HashMap<(Oid, Name), Oid>,
     pub(crate) acls: OrdMap<AclTarget, Arc<Acl>>,
@@ -54,6 +56,7 @@ impl Catalog {
             schema_names: HashMap::new(),
             relations: OrdMap::new(),
             relation_names: HashMap::new(),
+            referencing: HashMap::new(),
             types: OrdMap::new(),
             type_names: HashMap::new(),
             acls: OrdMap::new(),
@@ -158,8 +161,11 @@ impl Catalog {
 
     /// Adds a relation or replaces the one of the same oid; its name must be free in its schema.
     pub fn put_relation(&mut self, relation: Relation) {
-        match self.relations.get(&relation.oid) {
-            Some(old) => drop(self.relation_names.remove(&(old.schema, old.name.clone()))),
+        match self.relations.get(&relation.oid).cloned() {
+            Some(old) => {
+                self.relation_names.remove(&(old.schema, old.name.clone()));
+                self.unlist_foreign_keys(&old);
+            }
             None => {
                 let kind = match relation.relkind() {
                     'S' => Some(AclKind::Sequence),
@@ -172,6 +178,9 @@ impl Catalog {
                 }
             }
         }
+        for key in relation.foreign_keys() {
+            self.referencing.entry(key.referenced).or_default().insert(relation.oid);
+        }
         self.relation_names.insert((relation.schema, relation.name.clone()), relation.oid);
         self.relations.insert(relation.oid, Arc::new(relation));
         self.changed();
@@ -181,8 +190,26 @@ impl Catalog {
         let relation = self.relations.remove(&oid)?;
         self.relation_names.remove(&(relation.schema, relation.name.clone()));
         self.forget_relation_acls(oid);
+        self.unlist_foreign_keys(&relation);
         self.changed();
         Some(relation)
+    }
+
+    fn unlist_foreign_keys(&mut self, relation: &Relation) {
+        for key in relation.foreign_keys() {
+            if let Some(listed) = self.referencing.get_mut(&key.referenced) {
+                listed.remove(&relation.oid);
+                if listed.is_empty() {
+                    self.referencing.remove(&key.referenced);
+                }
+            }
+        }
+    }
+
+    /// The relations that have foreign keys to this one, itself included where it has.
+    pub fn relations_referencing(&self, referenced: Oid) -> impl Iterator<Item = &Arc<Relation>> {
+        let listed = self.referencing.get(&referenced);
+        listed.into_iter().flatten().filter_map(|oid| self.relations.get(oid))
     }
 
     /// A user's type; built-in ones are in [`crate::builtin`].

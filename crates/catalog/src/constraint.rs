@@ -65,6 +65,13 @@ impl Constraint {
         }
     }
 
+    pub fn foreign_key(&self) -> Option<&ForeignKey> {
+        match &self.kind {
+            ConstraintKind::ForeignKey(key) => Some(key),
+            _ => None,
+        }
+    }
+
     /// The index behind a primary key or unique constraint.
     pub fn index(&self) -> Option<Oid> {
         match self.kind {

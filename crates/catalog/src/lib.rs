@@ -22,7 +22,7 @@ pub mod user_type;
 
 pub use acl::{Acl, AclItem, AclKind, AclTarget, Privileges};
 pub use catalog::{Catalog, Schema};
-pub use constraint::{Constraint, ConstraintKind};
+pub use constraint::{Constraint, ConstraintKind, ForeignKey};
 pub use dependencies::{Dependency, Object, Removal, Strength};
 pub use index::{IndexColumn, IndexDefinition, IndexKey};
 pub use relation::{Attribute, GeneratedKind, IdentityKind, Persistence, Relation, RelationKind};

@@ -31,6 +31,7 @@ impl Catalog {
             schema_names: _,
             relations,
             relation_names: _,
+            referencing: _,
             types,
             type_names: _,
             acls,

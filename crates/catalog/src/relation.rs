@@ -5,7 +5,7 @@ use std::sync::Arc;
 use storage::TableId;
 use types::{Oid, SqlType};
 
-use crate::{Constraint, IndexDefinition, Name, SequenceDefinition};
+use crate::{Constraint, ForeignKey, IndexDefinition, Name, SequenceDefinition};
 
 /// pg_class.relpersistence
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,11 @@ impl Relation {
     /// Live attributes with their positions.
     pub fn live_attributes(&self) -> impl Iterator<Item = (usize, &Attribute)> {
         self.attributes.iter().enumerate().filter(|(_, attribute)| !attribute.dropped)
+    }
+
+    /// Its foreign keys, in the order of its constraints.
+    pub fn foreign_keys(&self) -> impl Iterator<Item = &ForeignKey> {
+        self.constraints.iter().filter_map(Constraint::foreign_key)
     }
 
     /// Where its rows are, when it has rows.

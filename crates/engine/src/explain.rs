@@ -88,7 +88,10 @@ async fn run_instrumented(
         let staged = session.open_transaction()?.txn.stage(&writes);
         session.end_statement();
         match staged {
-            Staged::Done => return Ok(instrumentation),
+            Staged::Done => {
+                session.follow_up_planned(planned, &writes).await?;
+                return Ok(instrumentation);
+            }
             Staged::Wait(wait) => session.wait_for_lock(wait).await?,
             Staged::Stale => session.shared().cancellation.check()?,
             Staged::Failed(error) => return Err(error),

@@ -19,6 +19,7 @@ use crate::{
 
 mod advisory;
 pub mod cursor;
+mod deferred_constraints;
 pub mod environment;
 pub mod extended;
 pub mod hooks;
@@ -26,6 +27,7 @@ pub(crate) mod identity;
 mod lock_rows;
 pub mod outcome;
 pub mod query;
+pub(crate) mod referential_integrity;
 mod rerun;
 pub mod shared;
 pub(crate) mod shared_transaction;
@@ -56,6 +58,10 @@ pub struct Session {
     /// Whether the running query text holds several statements, which then share one implicit transaction.
     pub(crate) in_script: bool,
     pub(crate) has_temporary_schema: bool,
+    /// Statements read the newest committed rows whatever the isolation level: checks of foreign keys.
+    pub(crate) reads_newest: bool,
+    /// A statement of the system's own is running, to which rights do not apply: what a foreign key asks for is done as the tables' owners.
+    pub(crate) is_internal: bool,
     pub(crate) offload: Arc<dyn Offload>,
 }
 
@@ -75,6 +81,8 @@ impl Session {
             names: environment::NamesCache::default(),
             in_script: false,
             has_temporary_schema: false,
+            reads_newest: false,
+            is_internal: false,
             offload: Arc::new(Here),
         }
     }

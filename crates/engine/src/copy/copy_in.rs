@@ -25,7 +25,7 @@ use super::{
     file_error, flags_for,
     options::{CopyFormat, Header},
 };
-use crate::session::{Outcome, Session, query::StatementTables, utility::command};
+use crate::session::{Outcome, Session, query::StatementTables, referential_integrity::References, utility::command};
 
 /// Rows gathered before they go through the checks of INSERT.
 const BATCH_ROWS: usize = 1024;
@@ -54,6 +54,7 @@ pub struct CopyIn {
     settings: Arc<FormatSettings>,
     resolver: Arc<dyn TypeResolver + Send + Sync>,
     writes: StatementWrites,
+    references: Option<Arc<References>>,
     count: u64,
     ended: bool,
 }
@@ -85,6 +86,7 @@ impl Session {
         self.end_statement();
         Ok(CopyIn {
             pending: types.iter().map(|ty| Column::new(ty.physical)).collect(),
+            references: References::of(&[relation.oid], &names.catalog),
             relation,
             positions,
             types,
@@ -435,7 +437,12 @@ impl CopyIn {
             session.begin_statement()?;
             session.end_statement();
             match session.open_transaction()?.txn.stage(&writes) {
-                Staged::Done => return Ok(format!("COPY {}", self.count)),
+                Staged::Done => {
+                    if let Some(references) = &self.references {
+                        Box::pin(session.follow_up(references, &writes)).await?;
+                    }
+                    return Ok(format!("COPY {}", self.count));
+                }
                 Staged::Wait(wait) => session.wait_for_lock(wait).await?,
                 Staged::Stale => session.shared().cancellation.check()?,
                 Staged::Failed(error) => return Err(error),

@@ -3,7 +3,7 @@
 use crate::offload::run_offloaded;
 use std::sync::Arc;
 
-use catalog::{ConstraintKind, Persistence, Relation, RelationKind};
+use catalog::{ConstraintKind, Object, Persistence, Relation, RelationKind};
 use pg_query::{
     NodeEnum,
     protobuf::{
@@ -41,29 +41,34 @@ impl Session {
             if let Some(NodeEnum::AlterTableCmd(subcommand)) = &node.node {
                 // Each subcommand sees what the ones before it did.
                 let current = self.names()?.catalog.relation(relation.oid).cloned().unwrap_or_else(|| relation.clone());
-                self.alter(&current, subcommand)?;
+                self.alter(&current, subcommand).await?;
             }
         }
         Ok(command(tag))
     }
 
-    fn alter(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+    async fn alter(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
         use AlterTableType as A;
         let cascade = DropBehavior::try_from(subcommand.behavior) == Ok(DropBehavior::DropCascade);
         let kind = A::try_from(subcommand.subtype).unwrap_or(A::Undefined);
         match kind {
-            A::AtAddColumn => self.add_column(relation, subcommand),
+            A::AtAddColumn => self.add_column(relation, subcommand).await,
             A::AtDropColumn => self.drop_column(relation, &subcommand.name, subcommand.missing_ok, cascade),
             A::AtColumnDefault => self.set_default(relation, subcommand),
             A::AtDropNotNull => self.set_not_null(relation, &subcommand.name, false),
             A::AtSetNotNull => self.set_not_null(relation, &subcommand.name, true),
-            A::AtAlterColumnType => self.alter_column_type(relation, subcommand),
+            A::AtAlterColumnType => {
+                self.alter_column_type(relation, subcommand)?;
+                let position = super::alter_table_column::live_position(relation, &subcommand.name)?;
+                self.recheck_foreign_keys(relation.oid, position).await
+            }
             A::AtDropExpression => self.drop_expression(relation, &subcommand.name, subcommand.missing_ok),
             A::AtAddIdentity => self.add_identity(relation, subcommand),
             A::AtDropIdentity => self.drop_identity(relation, &subcommand.name, subcommand.missing_ok),
-            A::AtAddConstraint => self.add_constraint(relation, subcommand),
+            A::AtAddConstraint => self.add_constraint(relation, subcommand).await,
             A::AtDropConstraint => self.drop_constraint(relation, &subcommand.name, subcommand.missing_ok, cascade),
-            A::AtValidateConstraint => self.validate_constraint(relation, &subcommand.name),
+            A::AtValidateConstraint => self.validate_constraint(relation, &subcommand.name).await,
+            A::AtAlterConstraint => self.alter_constraint(relation, subcommand),
             A::AtSetRelOptions | A::AtResetRelOptions => self.set_options(relation, subcommand, kind == A::AtSetRelOptions),
             A::AtSetLogged | A::AtSetUnLogged => {
                 let persistence = if kind == A::AtSetLogged { Persistence::Permanent } else { Persistence::Unlogged };
@@ -77,7 +82,7 @@ impl Session {
         }
     }
 
-    fn add_constraint(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+    async fn add_constraint(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
         let Some(NodeEnum::Constraint(node)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
             return Err(Error::internal("ADD CONSTRAINT without one"));
         };
@@ -112,7 +117,7 @@ impl Session {
                     _ => Ok(()),
                 }
             }
-            ConstrType::ConstrForeign => Err(Error::unsupported("FOREIGN KEY")),
+            ConstrType::ConstrForeign => self.add_foreign_key(relation.oid, &new, false).await,
             _ => Err(Error::unsupported("this kind of constraint")),
         }
     }
@@ -129,17 +134,35 @@ impl Session {
         .of_constraint(constraint.name.to_string()))
     }
 
-    fn validate_constraint(&mut self, relation: &Arc<Relation>, name: &str) -> Result<()> {
+    async fn validate_constraint(&mut self, relation: &Arc<Relation>, name: &str) -> Result<()> {
         let at = constraint_position(relation, name)?;
         let constraint = &relation.constraints[at];
         if !constraint.validated {
             self.check_rows(relation, constraint)?;
+            self.check_existing_references(relation.oid, constraint.oid).await?;
             self.put_altered(relation, |altered| altered.constraints[at].validated = true)?;
         }
         Ok(())
     }
 
-    fn drop_constraint(&mut self, relation: &Arc<Relation>, name: &str, missing_ok: bool, _cascade: bool) -> Result<()> {
+    /// ALTER CONSTRAINT ... [NOT] DEFERRABLE, for foreign keys only.
+    fn alter_constraint(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+        let Some(NodeEnum::AtalterConstraint(node)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
+            return Err(Error::internal("ALTER CONSTRAINT without one"));
+        };
+        let at = constraint_position(relation, &node.conname)?;
+        if relation.constraints[at].foreign_key().is_none() {
+            let message =
+                format!("constraint \"{}\" of relation \"{}\" is not a foreign key constraint", node.conname, relation.name);
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        self.put_altered(relation, |altered| {
+            let constraint = &mut altered.constraints[at];
+            (constraint.deferrable, constraint.initially_deferred) = (node.deferrable, node.initdeferred);
+        })
+    }
+
+    fn drop_constraint(&mut self, relation: &Arc<Relation>, name: &str, missing_ok: bool, cascade: bool) -> Result<()> {
         let at = match constraint_position(relation, name) {
             Ok(at) => at,
             Err(error) if missing_ok => {
@@ -148,17 +171,7 @@ impl Session {
             }
             Err(error) => return Err(error),
         };
-        let index = relation.constraints[at].index();
-        self.open_transaction()?.txn.change_schema(|change| {
-            let mut altered = Relation::clone(relation);
-            altered.constraints.remove(at);
-            change.catalog.put_relation(altered);
-            if let Some(index) = index {
-                super::drop::detach_index(change, relation.oid, index);
-                change.catalog.remove_relation(index);
-            }
-            Ok(())
-        })
+        self.remove_with_dependents(&[Object::Constraint(relation.oid, relation.constraints[at].oid)], cascade)
     }
 
     fn set_options(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd, set: bool) -> Result<()> {

@@ -4,7 +4,7 @@ use crate::definition_text;
 use std::sync::Arc;
 
 use binder::ExpressionKind;
-use catalog::{Attribute, IdentityKind, IndexKey, Relation, RelationKind};
+use catalog::{Attribute, IdentityKind, IndexKey, Object, Relation, RelationKind, dependencies};
 use pg_query::{
     NodeEnum,
     protobuf::{AlterTableCmd, ColumnDef, ConstrType},
@@ -15,7 +15,7 @@ use types::{Datum, Error, Oid, Result, SqlState};
 
 use super::{
     create_table::{NewConstraint, add_check, add_key, is_table_constraint, new_column, refuse_existing_nulls},
-    dependents, index_shape, sequence,
+    index_shape, sequence,
 };
 use crate::session::{Session, environment};
 
@@ -36,7 +36,7 @@ fn column_definition(subcommand: &AlterTableCmd) -> Result<&ColumnDef> {
 }
 
 impl Session {
-    pub(super) fn add_column(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
+    pub(super) async fn add_column(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
         let column = column_definition(subcommand)?;
         if relation.attribute(&column.colname).is_some() {
             let message = format!("column \"{}\" of relation \"{}\" already exists", column.colname, relation.name);
@@ -93,7 +93,7 @@ impl Session {
             for constraint in &constraints {
                 match constraint.node.contype() {
                     ConstrType::ConstrCheck => add_check(change.catalog, &mut altered, constraint, &environment)?,
-                    ConstrType::ConstrForeign => return Err(Error::unsupported("FOREIGN KEY")),
+                    ConstrType::ConstrForeign => {}
                     _ => {
                         add_key(change, &mut altered, &mut data, constraint, &environment, &context)?;
                     }
@@ -102,7 +102,11 @@ impl Session {
             change.catalog.put_relation(altered);
             change.put_table(storage, data);
             Ok(())
-        })
+        })?;
+        for constraint in constraints.iter().filter(|new| new.node.contype() == ConstrType::ConstrForeign) {
+            self.add_foreign_key(relation.oid, constraint, false).await?;
+        }
+        Ok(())
     }
 
     /// Gives a column just added its default in every existing row.
@@ -141,34 +145,7 @@ impl Session {
             }
             Err(error) => return Err(error),
         };
-        let names = self.names()?;
-        let mentioning: Vec<dependents::Dependent> = dependents::dependents_of_relation(&names.catalog, relation)
-            .into_iter()
-            .filter(|dependent| match dependent {
-                dependents::Dependent::Relation(view) => view_reads_column(&names.catalog, *view, relation, name),
-                _ => false,
-            })
-            .collect();
-        if !mentioning.is_empty() && !cascade {
-            return Err(dependents::refuse(
-                &names.catalog,
-                &format!("column {name} of {} {}", relation.kind_name(), relation.name),
-                &mentioning,
-            ));
-        }
-        for dependent in &mentioning {
-            self.notice(format!("drop cascades to {}", dependents::describe(&names.catalog, dependent)));
-        }
-        let oid = relation.oid;
-        self.open_transaction()?.txn.change_schema(|change| {
-            for dependent in mentioning {
-                if let dependents::Dependent::Relation(view) = dependent {
-                    super::drop::remove_relation(change, view);
-                }
-            }
-            remove_column(change, oid, position);
-            Ok(())
-        })
+        self.remove_with_dependents(&[Object::Column(relation.oid, position)], cascade)
     }
 
     pub(super) fn set_default(&mut self, relation: &Arc<Relation>, subcommand: &AlterTableCmd) -> Result<()> {
@@ -335,27 +312,21 @@ impl Session {
 }
 
 fn refuse_dependent_views(catalog: &catalog::Catalog, relation: &Relation, attribute: &Attribute) -> Result<()> {
-    for dependent in dependents::dependents_of_relation(catalog, relation) {
-        if let dependents::Dependent::Relation(view) = dependent
-            && view_reads_column(catalog, view, relation, &attribute.name)
-        {
-            let name = catalog.relation(view).map_or_else(String::new, |view| view.name.to_string());
-            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a view or rule")
-                .detail(format!("rule _RETURN on view {name} depends on column \"{}\"", attribute.name)));
-        }
+    let Some((position, _)) = relation.attribute(&attribute.name) else { return Ok(()) };
+    let column = Object::Column(relation.oid, position);
+    let dependents = dependencies::dependencies(catalog);
+    let views =
+        dependents.iter().filter(|dependency| dependency.on == column).filter_map(|dependency| match dependency.dependent {
+            Object::Relation(oid) => catalog.relation(oid),
+            _ => None,
+        });
+    for view in
+        views.filter(|relation| matches!(relation.kind, RelationKind::View { .. } | RelationKind::MaterializedView { .. }))
+    {
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a view or rule")
+            .detail(format!("rule _RETURN on view {} depends on column \"{}\"", view.name, attribute.name)));
     }
     Ok(())
-}
-
-/// Whether a view's text mentions a column of this name; stored text names every column it reads.
-fn view_reads_column(catalog: &catalog::Catalog, view: Oid, _relation: &Relation, column: &str) -> bool {
-    let Some(view) = catalog.relation(view) else { return false };
-    match &view.kind {
-        RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
-            definition_text::mentions_column(query, column)
-        }
-        _ => false,
-    }
 }
 
 /// Drops a column: its values, the indexes and constraints on it, its sequence. Its position stays, dead.

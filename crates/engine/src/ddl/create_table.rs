@@ -66,7 +66,14 @@ impl Session {
             }
         }
         let options = super::temporary::storage_options(&statement.options)?;
-        self.finish_create_table(range, schema, persistence, parts, options, &environment)?;
+        let is_foreign = |new: &NewConstraint| new.node.contype() == ConstrType::ConstrForeign;
+        let (foreign, own) = std::mem::take(&mut parts.constraints).into_iter().partition(is_foreign);
+        parts.constraints = own;
+        let table = self.finish_create_table(range, schema, persistence, parts, options, &environment)?;
+        let foreign: Vec<NewConstraint> = foreign;
+        for constraint in &foreign {
+            self.add_foreign_key(table, constraint, true).await?;
+        }
         Ok(command("CREATE TABLE"))
     }
 
@@ -104,7 +111,7 @@ impl Session {
         parts: TableParts,
         options: Vec<Arc<str>>,
         environment: &Environment,
-    ) -> Result<()> {
+    ) -> Result<Oid> {
         let owner = self.current_role().oid;
         let context = environment::eval_context(self, Arc::from([]))?;
         let open = self.open_transaction()?;
@@ -148,7 +155,7 @@ impl Session {
             }
             change.catalog.put_relation(relation);
             change.put_table(storage, data);
-            Ok(())
+            Ok(oid)
         })
     }
 
@@ -524,7 +531,6 @@ pub(crate) fn add_constraints(
                 add_key(change, relation, data, constraint, environment, context)?;
             }
             ConstrType::ConstrCheck => add_check(change.catalog, relation, constraint, environment)?,
-            ConstrType::ConstrForeign => return Err(Error::unsupported("FOREIGN KEY")),
             ConstrType::ConstrExclusion => return Err(Error::unsupported("EXCLUDE")),
             _ => return Err(Error::unsupported("this kind of constraint")),
         }

@@ -1,6 +1,6 @@
 //! DROP of tables, views, indexes, sequences, schemas and types, with RESTRICT and CASCADE.
 
-use catalog::{Relation, RelationKind, UserTypeKind};
+use catalog::{Object, Relation, RelationKind, UserType, UserTypeKind, dependencies::plan_removal};
 use pg_query::{
     NodeEnum,
     protobuf::{DropBehavior, DropStmt, Node, ObjectType},
@@ -8,24 +8,8 @@ use pg_query::{
 use txn::{LockMode, SchemaChange};
 use types::{Error, Oid, Result, SqlState};
 
-use super::{
-    dependents::{self, Dependent},
-    find_relation, range_of, strings, written_name,
-};
+use super::{find_relation, range_of, strings, written_name};
 use crate::session::{Outcome, Session, utility::command};
-
-/// What a DROP statement is to remove.
-#[derive(Default)]
-struct Doomed {
-    relations: Vec<Oid>,
-    types: Vec<Oid>,
-    schemas: Vec<Oid>,
-    defaults: Vec<(Oid, usize)>,
-    columns: Vec<(Oid, usize)>,
-    constraints: Vec<(Oid, Oid)>,
-    /// Messages "drop cascades to ..." for what was not named.
-    cascaded: Vec<String>,
-}
 
 impl Session {
     pub(crate) async fn drop_objects(&mut self, statement: &DropStmt) -> Result<Outcome> {
@@ -35,7 +19,7 @@ impl Session {
             self.refuse_in_block("DROP INDEX CONCURRENTLY")?;
         }
         let cascade = DropBehavior::try_from(statement.behavior) == Ok(DropBehavior::DropCascade);
-        let mut doomed = Doomed::default();
+        let mut doomed = Vec::new();
         for object in &statement.objects {
             match kind {
                 ObjectType::ObjectSchema => self.doom_schema(object, statement.missing_ok, &mut doomed)?,
@@ -46,36 +30,40 @@ impl Session {
             }
         }
         self.begin_statement()?;
-        self.add_dependents(&mut doomed, cascade)?;
-        self.announce_cascade(&doomed);
-        self.open_transaction()?.txn.change_schema(|change| {
-            doomed.remove(change);
-            Ok(())
-        })?;
+        self.remove_with_dependents(&doomed, cascade)?;
         Ok(command(tag))
     }
 
     /// Drops objects found by their owner (DROP OWNED).
     pub(super) fn drop_targets(&mut self, targets: &[catalog::AclTarget], cascade: bool) -> Result<()> {
-        let mut doomed = Doomed::default();
-        for target in targets {
-            match target {
-                catalog::AclTarget::Relation(oid) => doomed.relations.push(*oid),
-                catalog::AclTarget::Type(oid) => doomed.types.push(*oid),
-                catalog::AclTarget::Schema(oid) => doomed.schemas.push(*oid),
-                _ => {}
-            }
-        }
+        let doomed: Vec<Object> = targets
+            .iter()
+            .filter_map(|target| match target {
+                catalog::AclTarget::Relation(oid) => Some(Object::Relation(*oid)),
+                catalog::AclTarget::Type(oid) => Some(Object::Type(*oid)),
+                catalog::AclTarget::Schema(oid) => Some(Object::Schema(*oid)),
+                _ => None,
+            })
+            .collect();
         self.begin_statement()?;
-        self.add_dependents(&mut doomed, cascade)?;
-        self.announce_cascade(&doomed);
+        self.remove_with_dependents(&doomed, cascade)
+    }
+
+    /// Drops objects and what rests on them.
+    ///
+    /// Errors: 2BP01 when something does and CASCADE was not written.
+    pub(super) fn remove_with_dependents(&mut self, doomed: &[Object], cascade: bool) -> Result<()> {
+        let removal = plan_removal(&*self.names()?, doomed, cascade)?;
+        if let Some(notice) = removal.notice {
+            self.shared.add_notice(expr::context::NoticeLevel::Notice, notice);
+        }
         self.open_transaction()?.txn.change_schema(|change| {
-            doomed.remove(change);
+            removal.objects.iter().for_each(|object| remove_object(change, *object));
             Ok(())
         })
     }
 
-    async fn doom_relation(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
+    async fn doom_relation(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Vec<Object>) -> Result<()> {
         let Some(NodeEnum::List(list)) = &object.node else { return Err(Error::unsupported("this kind of DROP")) };
         let range = range_of(&strings(&list.items));
         let names = self.names()?;
@@ -104,13 +92,14 @@ impl Session {
             _ => relation.oid,
         };
         self.lock_relation(locked, LockMode::AccessExclusive, false).await?;
-        if !doomed.relations.contains(&relation.oid) {
-            doomed.relations.push(relation.oid);
+        let object = Object::Relation(relation.oid);
+        if !doomed.contains(&object) {
+            doomed.push(object);
         }
         Ok(())
     }
 
-    fn doom_schema(&mut self, object: &Node, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
+    fn doom_schema(&mut self, object: &Node, missing_ok: bool, doomed: &mut Vec<Object>) -> Result<()> {
         let Some(NodeEnum::String(name)) = &object.node else { return Err(Error::internal("a schema without a name")) };
         let name = &name.sval;
         let names = self.names()?;
@@ -128,11 +117,11 @@ impl Session {
                 format!("cannot drop schema {name} because it is required by the database system"),
             ));
         }
-        doomed.schemas.push(schema.oid);
+        doomed.push(Object::Schema(schema.oid));
         Ok(())
     }
 
-    fn doom_type(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Doomed) -> Result<()> {
+    fn doom_type(&mut self, object: &Node, kind: ObjectType, missing_ok: bool, doomed: &mut Vec<Object>) -> Result<()> {
         let Some(NodeEnum::TypeName(name)) = &object.node else { return Err(Error::internal("a type without a name")) };
         let parts = strings(&name.names);
         let names = self.names()?;
@@ -169,7 +158,7 @@ impl Session {
                     )
                     .hint(format!("You can drop {} {} instead.", table.kind_name(), table.name)));
                 }
-                doomed.relations.push(*relation);
+                doomed.push(Object::Relation(*relation));
                 return Ok(());
             }
             UserTypeKind::Array { element } => {
@@ -182,152 +171,44 @@ impl Session {
             }
             _ => {}
         }
-        doomed.types.push(ty.oid);
+        doomed.push(Object::Type(ty.oid));
         Ok(())
-    }
-
-    /// Adds what depends on the doomed, or refuses when something does and CASCADE was not written.
-    fn add_dependents(&mut self, doomed: &mut Doomed, cascade: bool) -> Result<()> {
-        let names = self.names()?;
-        let catalog = &names.catalog;
-        let named = doomed.relations.clone();
-        for schema in doomed.schemas.clone() {
-            self.add_schema_contents(schema, doomed, cascade)?;
-        }
-        let mut at = 0;
-        let mut types_at = 0;
-        while at < doomed.relations.len() || types_at < doomed.types.len() {
-            let (object, found) = if at < doomed.relations.len() {
-                let Some(relation) = catalog.relation(doomed.relations[at]) else {
-                    at += 1;
-                    continue;
-                };
-                at += 1;
-                (format!("{} {}", relation.kind_name(), relation.name), dependents::dependents_of_relation(catalog, relation))
-            } else {
-                let Some(ty) = catalog.user_type(doomed.types[types_at]) else {
-                    types_at += 1;
-                    continue;
-                };
-                types_at += 1;
-                (format!("type {}", ty.name), dependents::dependents_of_type(catalog, ty.oid, ty.array_type))
-            };
-            let new: Vec<Dependent> = found.into_iter().filter(|dependent| !doomed.includes(catalog, dependent)).collect();
-            if new.is_empty() {
-                continue;
-            }
-            if !cascade {
-                return Err(dependents::refuse(catalog, &object, &new));
-            }
-            for dependent in new {
-                doomed.cascaded.push(dependents::describe(catalog, &dependent));
-                doomed.add(dependent);
-            }
-        }
-        debug_assert!(named.iter().all(|oid| doomed.relations.contains(oid)));
-        Ok(())
-    }
-
-    fn add_schema_contents(&mut self, schema: Oid, doomed: &mut Doomed, cascade: bool) -> Result<()> {
-        let names = self.names()?;
-        let catalog = &names.catalog;
-        let contents: Vec<Dependent> = catalog
-            .relations()
-            .filter(|relation| {
-                relation.schema == schema && !matches!(relation.kind, RelationKind::Index(_)) && relation.owned_by.is_none()
-            })
-            .map(|relation| Dependent::Relation(relation.oid))
-            .chain(
-                catalog
-                    .user_types()
-                    .filter(|ty| {
-                        ty.schema == schema
-                            && matches!(ty.kind, UserTypeKind::Enum(_) | UserTypeKind::Domain { .. } | UserTypeKind::Shell)
-                    })
-                    .map(|ty| Dependent::Type(ty.oid)),
-            )
-            .collect();
-        if contents.is_empty() {
-            return Ok(());
-        }
-        if !cascade {
-            let name = catalog.schema(schema).map_or_else(String::new, |schema| schema.name.to_string());
-            return Err(dependents::refuse(catalog, &format!("schema {name}"), &contents));
-        }
-        for dependent in contents {
-            if !doomed.includes(catalog, &dependent) {
-                doomed.cascaded.push(dependents::describe(catalog, &dependent));
-                doomed.add(dependent);
-            }
-        }
-        Ok(())
-    }
-
-    fn announce_cascade(&mut self, doomed: &Doomed) {
-        match doomed.cascaded.as_slice() {
-            [] => {}
-            [one] => self.notice(format!("drop cascades to {one}")),
-            many => {
-                let lines: Vec<String> = many.iter().map(|object| format!("drop cascades to {object}")).collect();
-                let notice =
-                    Error::new(SqlState::SUCCESSFUL_COMPLETION, format!("drop cascades to {} other objects", many.len()))
-                        .detail(lines.join("\n"));
-                self.shared.add_notice(expr::context::NoticeLevel::Notice, notice);
-            }
-        }
     }
 }
 
-impl Doomed {
-    fn add(&mut self, dependent: Dependent) {
-        match dependent {
-            Dependent::Relation(oid) => self.relations.push(oid),
-            Dependent::Default(oid, position) => self.defaults.push((oid, position)),
-            Dependent::Column(oid, position) => self.columns.push((oid, position)),
-            Dependent::Type(oid) => self.types.push(oid),
-            Dependent::Constraint(oid, constraint) => self.constraints.push((oid, constraint)),
-        }
-    }
-
-    /// Whether it goes already, by itself or with its table.
-    fn includes(&self, catalog: &catalog::Catalog, dependent: &Dependent) -> bool {
-        match dependent {
-            Dependent::Relation(oid) => {
-                let owner = catalog.relation(*oid).and_then(|relation| relation.owned_by);
-                self.relations.contains(oid) || owner.is_some_and(|(table, _, _)| self.relations.contains(&table))
-            }
-            Dependent::Default(oid, position) => self.relations.contains(oid) || self.defaults.contains(&(*oid, *position)),
-            Dependent::Column(oid, position) => self.relations.contains(oid) || self.columns.contains(&(*oid, *position)),
-            Dependent::Type(oid) => self.types.contains(oid),
-            Dependent::Constraint(oid, constraint) => {
-                self.relations.contains(oid) || self.constraints.contains(&(*oid, *constraint))
-            }
-        }
-    }
-
-    fn remove(&self, change: &mut SchemaChange<'_>) {
-        for &(table, position) in &self.defaults {
-            alter_attribute(change, table, |attributes| attributes[position].default = None);
-        }
-        for &(table, constraint) in &self.constraints {
-            if let Some(relation) = change.catalog.relation(table) {
-                let mut altered = Relation::clone(relation);
-                altered.constraints.retain(|found| found.oid != constraint);
-                change.catalog.put_relation(altered);
-            }
-        }
-        for &(table, position) in &self.columns {
-            super::alter_table_column::remove_column(change, table, position);
-        }
-        for &oid in &self.relations {
-            remove_relation(change, oid);
-        }
-        for &oid in &self.types {
-            remove_type(change, oid);
-        }
-        for &oid in &self.schemas {
+fn remove_object(change: &mut SchemaChange<'_>, object: Object) {
+    match object {
+        Object::Schema(oid) => {
             change.catalog.remove_schema(oid);
         }
+        Object::Relation(oid) => remove_relation(change, oid),
+        Object::Column(table, position) => super::alter_table_column::remove_column(change, table, position),
+        Object::Default(table, position) => {
+            alter_attribute(change, table, |attributes| attributes[position].default = None);
+        }
+        Object::Type(oid) => remove_type(change, oid),
+        Object::Constraint(owner, constraint) => remove_constraint(change, owner, constraint),
+    }
+}
+
+/// Removes a constraint of a table or of a domain, with the index behind it.
+fn remove_constraint(change: &mut SchemaChange<'_>, owner: Oid, constraint: Oid) {
+    if let Some(ty) = change.catalog.user_type(owner) {
+        let mut altered = UserType::clone(ty);
+        if let UserTypeKind::Domain { constraints, .. } = &mut altered.kind {
+            constraints.retain(|found| found.oid != constraint);
+        }
+        change.catalog.put_type(altered);
+        return;
+    }
+    let Some(relation) = change.catalog.relation(owner) else { return };
+    let mut altered = Relation::clone(relation);
+    let index = altered.constraints.iter().find(|found| found.oid == constraint).and_then(|found| found.index());
+    altered.constraints.retain(|found| found.oid != constraint);
+    change.catalog.put_relation(altered);
+    if let Some(index) = index {
+        detach_index(change, owner, index);
+        change.catalog.remove_relation(index);
     }
 }
 

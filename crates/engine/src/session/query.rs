@@ -15,13 +15,14 @@ use plan::{
     statement::Command,
 };
 use storage::{TableData, TableId};
-use txn::{LockMode, LockTag, ReadPredicate, Staged};
+use txn::{LockMode, LockTag, ReadPredicate, Staged, StatementWrites};
 use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
 use super::{
     Outcome, Rows, Session, environment,
     hooks::Hooks,
     outcome::{RowSource, Tag},
+    referential_integrity::References,
     rerun,
 };
 use crate::{offload::run_offloaded, plan_cache::PlanKey};
@@ -38,6 +39,8 @@ pub struct Planned {
     locks: Vec<(Oid, LockMode)>,
     /// Runs again after a wait on a fresh view, and not on the one it began with.
     starts_afresh: bool,
+    /// Foreign keys that its writes concern.
+    references: Option<Arc<References>>,
     /// Writes rows or locks them, so that its rows go out only once the locks are held.
     stages: bool,
     /// What a read-only transaction refuses to run it as: a change, or a lock, of rows that are not temporary.
@@ -77,6 +80,7 @@ impl Session {
         environment.parameters = hints.to_vec();
         let bound = binder::bind(node, &environment)?;
         let touched = Touched::by(&bound.query);
+        let references = References::of(&touched.written(), &names.catalog);
         let store = self.database.store.clone();
         let statistics = StoreStatistics { store: &store, state: std::cell::OnceCell::new() };
         let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
@@ -91,6 +95,7 @@ impl Session {
             tables: touched.tables,
             writes_as: if touched.modifies_permanent { Some(command_name(query_command)) } else { touched.locks_as },
             stages: touched.locks_rows || touched.modifies,
+            references,
             locks: touched.relations,
             starts_afresh,
             cacheable: bound.cacheable,
@@ -152,6 +157,7 @@ impl Session {
             match staged {
                 Staged::Done => {
                     self.end_statement();
+                    self.follow_up_planned(planned, &writes).await?;
                     let tag = match planned.command {
                         Command::Select => Tag::Counted("SELECT"),
                         Command::Insert => Tag::Fixed(format!("INSERT 0 {count}")),
@@ -164,6 +170,14 @@ impl Session {
                 Staged::Stale => self.shared.cancellation.check()?,
                 Staged::Failed(error) => return Err(error),
             }
+        }
+    }
+
+    /// Does what foreign keys ask for after a statement's writes are staged.
+    pub(crate) async fn follow_up_planned(&mut self, planned: &Planned, writes: &StatementWrites) -> Result<()> {
+        match &planned.references {
+            Some(references) => Box::pin(self.follow_up(references, writes)).await,
+            None => Ok(()),
         }
     }
 
@@ -188,6 +202,9 @@ impl Session {
 
     /// 42501 unless the current role may do all that the plan does, views as their owners.
     pub(crate) fn check_access(&mut self, planned: &Planned) -> Result<()> {
+        if self.is_internal {
+            return Ok(());
+        }
         let access = &planned.access;
         let as_self = self.current_role().superuser;
         if as_self && access.relations.iter().all(|relation| relation.check_as.is_none()) {
@@ -200,12 +217,14 @@ impl Session {
     pub(crate) fn statement_tables(&mut self, wanted: &[TableId]) -> Result<Arc<StatementTables>> {
         let names = environment::names(self)?;
         let hooks = self.hooks.clone();
+        let newest = self.reads_newest;
         let open = self.open_transaction()?;
         let mut tables = HashMap::with_capacity(wanted.len());
         for &table in wanted {
-            tables.insert(table, open.txn.table_to_note(table)?);
+            let content = if newest { open.txn.newest_table(table)? } else { open.txn.table_to_note(table)? };
+            tables.insert(table, content);
         }
-        let notes_reads = open.txn.notes_reads();
+        let notes_reads = !newest && open.txn.notes_reads();
         Ok(Arc::new(StatementTables { tables, names, hooks, notes_reads }))
     }
 
@@ -386,6 +405,10 @@ impl Touched {
             touched.visit(plan);
         }
         touched
+    }
+
+    fn written(&self) -> Vec<Oid> {
+        self.relations.iter().filter(|(_, mode)| *mode == LockMode::RowExclusive).map(|(relation, _)| *relation).collect()
     }
 
     /// The strongest of the modes in which a statement needs a relation.

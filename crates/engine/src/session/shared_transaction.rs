@@ -127,6 +127,10 @@ impl SharedTransaction {
         self.with(|transaction| transaction.stage_resumable(writes))
     }
 
+    pub(crate) fn newest_table(&self, table: TableId) -> Result<TableData> {
+        self.with(|transaction| transaction.newest_table(table))
+    }
+
     pub(crate) fn stage(&self, writes: &StatementWrites) -> Staged {
         self.with(|transaction| transaction.stage(writes))
     }

@@ -6,7 +6,13 @@ use pg_query::protobuf::{TransactionStmt, TransactionStmtKind};
 use txn::{IsolationLevel, Savepoint, TransactionOptions};
 use types::{Error, FormatSettings, Result, SqlState, TimestampTz};
 
-use super::{Outcome, Session, identity::RoleChanges, shared::ActivityState, shared_transaction::SharedTransaction};
+use super::{
+    Outcome, Session,
+    deferred_constraints::{DeferredConstraints, DeferredMark},
+    identity::RoleChanges,
+    shared::ActivityState,
+    shared_transaction::SharedTransaction,
+};
 use crate::{clock, settings::SettingsMark};
 
 /// What ReadyForQuery announces.
@@ -28,6 +34,7 @@ pub(crate) struct OpenTransaction {
     pub format: Arc<FormatSettings>,
     settings_mark: SettingsMark,
     savepoints: Vec<NamedSavepoint>,
+    pub deferred: DeferredConstraints,
     /// Whether a query has run, after which the isolation level is fixed.
     pub has_run_query: bool,
     /// The statement's view has been taken and not yet let go.
@@ -39,6 +46,7 @@ struct NamedSavepoint {
     savepoint: Savepoint,
     settings: SettingsMark,
     roles: Option<RoleChanges>,
+    deferred: DeferredMark,
 }
 
 /// Characteristics asked of the next transaction by SET TRANSACTION outside a block.
@@ -133,6 +141,7 @@ impl Session {
             format,
             settings_mark,
             savepoints: Vec::new(),
+            deferred: DeferredConstraints::default(),
             has_run_query: false,
             in_statement: false,
         });
@@ -198,20 +207,9 @@ impl Session {
     /// Errors: 40001 and the like; the transaction is then rolled back.
     pub(crate) async fn commit_transaction(&mut self) -> Result<()> {
         self.end_statement();
-        while let Some(open) = &self.transaction {
-            match open.txn.prepare_commit() {
-                Ok(None) => break,
-                Ok(Some(wait)) => {
-                    if let Err(error) = self.wait_for_lock(wait).await {
-                        self.abandon_transaction();
-                        return Err(error);
-                    }
-                }
-                Err(error) => {
-                    self.abandon_transaction();
-                    return Err(error);
-                }
-            }
+        if let Err(error) = self.before_commit().await {
+            self.abandon_transaction();
+            return Err(error);
         }
         let Some(open) = self.transaction.take() else { return Ok(()) };
         self.close_transaction_portals();
@@ -231,6 +229,19 @@ impl Session {
         self.after_transaction();
         self.shared.sync_identity();
         committed.map(|_| ())
+    }
+
+    /// All of a commit that may wait: deferred checks, then the locks of a SERIALIZABLE transaction and the checks made under them.
+    async fn before_commit(&mut self) -> Result<()> {
+        self.check_deferred_constraints().await?;
+        while let Some(open) = &self.transaction
+            && let Some(wait) = open.txn.prepare_commit()?
+        {
+            self.wait_for_lock(wait).await?;
+        }
+        self.certify_references().await?;
+        self.end_statement();
+        Ok(())
     }
 
     /// Ends an implicit transaction: at the end of a query text, or at Sync.
@@ -351,7 +362,8 @@ impl Session {
         let roles = self.shared.role_changes.lock().clone();
         let open = self.block("SAVEPOINT")?;
         let savepoint = open.txn.savepoint();
-        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles };
+        let deferred = open.deferred.mark();
+        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles, deferred };
         open.savepoints.push(savepoint);
         Ok("SAVEPOINT")
     }
@@ -372,6 +384,7 @@ impl Session {
         let (savepoint, settings) = (open.savepoints[at].savepoint, open.savepoints[at].settings);
         let roles = open.savepoints[at].roles.clone();
         open.txn.rollback_to(savepoint);
+        open.deferred.roll_back_to(&open.savepoints[at].deferred);
         open.failed = false;
         *self.shared.role_changes.lock() = roles;
         self.shared.settings.lock().roll_back_to(settings);

@@ -37,9 +37,9 @@ impl Session {
             NodeEnum::VacuumStmt(statement) => self.execute_vacuum(statement),
             NodeEnum::CheckPointStmt(_) => Ok(command("CHECKPOINT")),
             NodeEnum::LockStmt(statement) => self.execute_lock(statement).await,
-            NodeEnum::ConstraintsSetStmt(_) => {
+            NodeEnum::ConstraintsSetStmt(statement) => {
                 self.require_block_or_warn("SET CONSTRAINTS");
-                Ok(command("SET CONSTRAINTS"))
+                self.set_constraints(statement).await
             }
             _ => self.execute_definition(node_enum, sql).await,
         }

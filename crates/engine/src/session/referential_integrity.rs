@@ -1,0 +1,530 @@
+//! Foreign keys: what changed rows ask of the other table (PostgreSQL's ri_triggers.c).
+//!
+//! When a statement's writes are staged, each is followed up in the order of the rows and, for one row, of the constraints' age: a new
+//! or changed reference must find its row, which stays locked FOR KEY SHARE; a referenced key that goes is refused or carried over to
+//! the rows that reference it. All of it is done by statements of its own, run through the same session: they use its indexes, wait
+//! for locks as any statement does, and are followed up in turn.
+//!
+//! A check looks at tables and not at the row that asked for it, so that a deferred one (`deferred_constraints`) needs to remember only
+//! the key: a reference that is gone at the end of the transaction asks for nothing.
+//!
+//! At READ COMMITTED every such statement sees the newest rows. Above it, references must be found in the transaction's own view, but
+//! rows that reference a key that goes are looked for in the newest content too: what the view cannot show may not be left behind.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use catalog::{Attribute, Catalog, Constraint, ForeignKey, Relation};
+use storage::{Row, TableId};
+use txn::{IsolationLevel, StatementWrites};
+use types::{Datum, Error, Oid, Result, SqlState, SqlType, compare_datums, text_format::datum_to_text};
+
+use super::{Outcome, Session, environment};
+use crate::plan_cache::PlanKey;
+
+/// A foreign key with the two tables it is between.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    pub(crate) constraint: Constraint,
+    key: ForeignKey,
+    table: Arc<Relation>,
+    referenced: Arc<Relation>,
+    /// The schema of the referencing table, for error fields.
+    schema: String,
+    /// Both names as SQL.
+    table_name: String,
+    referenced_name: String,
+}
+
+/// The foreign keys that changes of some tables concern.
+#[derive(Debug)]
+pub(crate) struct References {
+    tables: Vec<TableReferences>,
+}
+
+#[derive(Debug)]
+struct TableReferences {
+    table: TableId,
+    own: Vec<Arc<Reference>>,
+    /// Those of other tables, or its own, that reference this table.
+    to_it: Vec<Arc<Reference>>,
+}
+
+/// One thing to follow up.
+#[derive(Clone, Debug)]
+pub(crate) struct FollowUp {
+    pub(crate) reference: Arc<Reference>,
+    pub(crate) event: Event,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// Rows of the table reference this key now.
+    Referenced(Vec<Datum>),
+    /// The referenced table has lost this key.
+    Deleted(Vec<Datum>),
+    /// It has become another.
+    Updated(Vec<Datum>, Vec<Datum>),
+}
+
+/// What must be done about it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl Action {
+    fn of(letter: char) -> Action {
+        match letter {
+            'r' => Action::Restrict,
+            'c' => Action::Cascade,
+            'n' => Action::SetNull,
+            'd' => Action::SetDefault,
+            _ => Action::NoAction,
+        }
+    }
+}
+
+impl References {
+    /// The foreign keys of and to these relations; None when there are none.
+    pub(crate) fn of(relations: &[Oid], catalog: &Catalog) -> Option<Arc<References>> {
+        let tables: Vec<TableReferences> = relations
+            .iter()
+            .filter_map(|oid| catalog.relation(*oid))
+            .filter_map(|relation| {
+                let own = Reference::all_of(catalog, relation, |_| true);
+                let mut to_it: Vec<_> = catalog
+                    .relations_referencing(relation.oid)
+                    .flat_map(|other| Reference::all_of(catalog, other, |key| key.referenced == relation.oid))
+                    .collect();
+                to_it.sort_by_key(|reference| reference.constraint.oid);
+                let concerned = !own.is_empty() || !to_it.is_empty();
+                concerned.then_some(TableReferences { table: relation.storage()?, own, to_it })
+            })
+            .collect();
+        (!tables.is_empty()).then(|| Arc::new(References { tables }))
+    }
+
+    /// What these writes must be followed up with, in order.
+    fn follow_ups(&self, writes: &StatementWrites) -> Vec<FollowUp> {
+        let mut found = Vec::new();
+        for writes in &writes.tables {
+            let Some(table) = self.tables.iter().find(|table| table.table == writes.table) else { continue };
+            for (_, before) in &writes.deletes {
+                table.row_goes(before, None, &mut found);
+            }
+            for (_, before, after) in &writes.updates {
+                table.row_goes(before, Some(after), &mut found);
+                table.row_comes(after, Some(before), &mut found);
+            }
+            for columns in writes.inserts.iter().filter(|_| !table.own.is_empty()) {
+                for position in 0..columns.first().map_or(0, |column| column.len()) {
+                    let row: Row = columns.iter().map(|column| column.datum(position)).collect();
+                    table.row_comes(&row, None, &mut found);
+                }
+            }
+        }
+        found
+    }
+}
+
+impl TableReferences {
+    fn row_goes(&self, before: &Row, after: Option<&Row>, found: &mut Vec<FollowUp>) {
+        for reference in &self.to_it {
+            let columns = &reference.key.referenced_columns;
+            let old = values_at(before, columns);
+            if old.iter().any(Datum::is_null) {
+                continue;
+            }
+            let event = match after.map(|after| values_at(after, columns)) {
+                None => Event::Deleted(old),
+                Some(new) if is_same_key(&old, &new) => continue,
+                Some(new) => Event::Updated(old, new),
+            };
+            found.push(FollowUp { reference: reference.clone(), event });
+        }
+    }
+
+    fn row_comes(&self, after: &Row, before: Option<&Row>, found: &mut Vec<FollowUp>) {
+        for reference in &self.own {
+            let columns = &reference.key.columns;
+            let new = values_at(after, columns);
+            if before.is_some_and(|before| is_same_key(&values_at(before, columns), &new)) {
+                continue;
+            }
+            let nulls = new.iter().filter(|value| value.is_null()).count();
+            let asks_nothing = nulls == new.len() || (nulls > 0 && reference.key.match_type == 's');
+            // Rows of one statement often reference the same key one after the other.
+            let is_repeated = found.last().is_some_and(|last| {
+                Arc::ptr_eq(&last.reference, reference) && matches!(&last.event, Event::Referenced(key) if is_same_key(key, &new))
+            });
+            if !asks_nothing && !is_repeated {
+                found.push(FollowUp { reference: reference.clone(), event: Event::Referenced(new) });
+            }
+        }
+    }
+}
+
+fn values_at(row: &Row, columns: &[usize]) -> Vec<Datum> {
+    columns.iter().map(|&position| row[position].clone()).collect()
+}
+
+fn is_same_key(old: &[Datum], new: &[Datum]) -> bool {
+    old.iter().zip(new).all(|(old, new)| match (old.is_null(), new.is_null()) {
+        (false, false) => compare_datums(old, new) == Ordering::Equal,
+        (old, new) => old == new,
+    })
+}
+
+impl Reference {
+    fn all_of(catalog: &Catalog, table: &Arc<Relation>, wanted: impl Fn(&ForeignKey) -> bool) -> Vec<Arc<Reference>> {
+        let constraints = table.constraints.iter().filter(|constraint| constraint.foreign_key().is_some_and(&wanted));
+        constraints.filter_map(|constraint| Reference::new(catalog, table, constraint)).map(Arc::new).collect()
+    }
+
+    /// A foreign key of a table by its constraint's identifier.
+    pub(crate) fn named(catalog: &Catalog, table: Oid, constraint: Oid) -> Option<Reference> {
+        let table = catalog.relation(table)?;
+        Reference::new(catalog, table, table.constraints.iter().find(|found| found.oid == constraint)?)
+    }
+
+    fn new(catalog: &Catalog, table: &Arc<Relation>, constraint: &Constraint) -> Option<Reference> {
+        let key = constraint.foreign_key()?;
+        let referenced = catalog.relation(key.referenced)?;
+        let schema_of =
+            |relation: &Relation| catalog.schema(relation.schema).map_or_else(String::new, |schema| schema.name.to_string());
+        let schema = schema_of(table);
+        Some(Reference {
+            constraint: constraint.clone(),
+            key: key.clone(),
+            table_name: format!("{}.{}", quoted(&schema), quoted(&table.name)),
+            referenced_name: format!("{}.{}", quoted(&schema_of(referenced)), quoted(&referenced.name)),
+            schema,
+            table: table.clone(),
+            referenced: referenced.clone(),
+        })
+    }
+
+    /// Whether the catalog still has the constraint.
+    pub(crate) fn is_in(&self, catalog: &Catalog) -> bool {
+        let table = catalog.relation(self.table.oid);
+        table.is_some_and(|table| table.constraints.iter().any(|found| found.oid == self.constraint.oid))
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &Attribute> {
+        self.key.columns.iter().map(|&position| &self.table.attributes[position])
+    }
+
+    fn referenced_columns(&self) -> impl Iterator<Item = &Attribute> {
+        self.key.referenced_columns.iter().map(|&position| &self.referenced.attributes[position])
+    }
+
+    fn types(&self) -> Vec<SqlType> {
+        self.columns().map(|attribute| attribute.ty).collect()
+    }
+
+    fn referenced_types(&self) -> Vec<SqlType> {
+        self.referenced_columns().map(|attribute| attribute.ty).collect()
+    }
+
+    /// Looks for the referenced row; with `lock`, it stays.
+    fn find_referenced(&self, lock: bool) -> String {
+        let terms = self.referenced_columns().enumerate();
+        let terms = terms.map(|(at, column)| format!("{} OPERATOR(pg_catalog.=) ${}", quoted(&column.name), at + 1));
+        let condition = terms.collect::<Vec<_>>().join(" AND ");
+        let lock = if lock { " FOR KEY SHARE OF x" } else { "" };
+        format!("SELECT 1 FROM ONLY {} x WHERE {condition}{lock}", self.referenced_name)
+    }
+
+    /// Looks for a row that references a key.
+    fn find_referencing(&self, lock: bool) -> String {
+        let lock = if lock { " FOR KEY SHARE OF x" } else { "" };
+        format!("SELECT 1 FROM ONLY {} x WHERE {} LIMIT 1{lock}", self.table_name, self.references_parameters(1))
+    }
+
+    fn delete_referencing(&self) -> String {
+        format!("DELETE FROM ONLY {} WHERE {}", self.table_name, self.references_parameters(1))
+    }
+
+    /// New key parameters first, then the old ones.
+    fn update_referencing(&self) -> String {
+        let set = self.columns().enumerate().map(|(at, column)| format!("{} = ${}", quoted(&column.name), at + 1));
+        let set = set.collect::<Vec<_>>().join(", ");
+        format!("UPDATE ONLY {} SET {set} WHERE {}", self.table_name, self.references_parameters(self.key.columns.len() + 1))
+    }
+
+    /// SET NULL or SET DEFAULT.
+    fn reset_referencing(&self, value: &str, columns: &[usize]) -> String {
+        let set = columns.iter().map(|&position| format!("{} = {value}", quoted(&self.table.attributes[position].name)));
+        let set = set.collect::<Vec<_>>().join(", ");
+        format!("UPDATE ONLY {} SET {set} WHERE {}", self.table_name, self.references_parameters(1))
+    }
+
+    /// `$1 = a AND $2 = b`
+    fn references_parameters(&self, first: usize) -> String {
+        let terms = self.columns().enumerate();
+        let terms = terms.map(|(at, column)| format!("${} OPERATOR(pg_catalog.=) {}", first + at, quoted(&column.name)));
+        terms.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Looks for a row of the whole table that references nothing; gives its key (RI_Initial_Check).
+    fn find_dangling(&self) -> String {
+        let list = |alias: &str, columns: &mut dyn Iterator<Item = &Attribute>, separator: &str, test: &str| {
+            columns.map(|column| format!("{alias}.{}{test}", quoted(&column.name))).collect::<Vec<_>>().join(separator)
+        };
+        let pairs = self
+            .columns()
+            .zip(self.referenced_columns())
+            .map(|(own, other)| format!("pk.{} OPERATOR(pg_catalog.=) fk.{}", quoted(&other.name), quoted(&own.name)));
+        let join = pairs.collect::<Vec<_>>().join(" AND ");
+        let first = self.referenced_columns().take(1);
+        let separator = if self.key.match_type == 'f' { " OR " } else { " AND " };
+        format!(
+            "SELECT {} FROM ONLY {} fk LEFT OUTER JOIN ONLY {} pk ON ({join}) WHERE {} AND ({}) LIMIT 1",
+            list("fk", &mut self.columns(), ", ", ""),
+            self.table_name,
+            self.referenced_name,
+            list("pk", &mut { first }, "", " IS NULL"),
+            list("fk", &mut self.columns(), separator, " IS NOT NULL"),
+        )
+    }
+
+    fn violation(&self, message: String, detail: String) -> Error {
+        Error::new(SqlState::FOREIGN_KEY_VIOLATION, message)
+            .detail(detail)
+            .in_table(&*self.schema, &*self.table.name)
+            .of_constraint(&*self.constraint.name)
+    }
+
+    /// A row references what is not there.
+    fn dangling(&self, key: &str) -> Error {
+        let message = format!(
+            "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+            self.table.name, self.constraint.name
+        );
+        let names = self.columns().map(|column| column.name.to_string()).collect::<Vec<_>>().join(", ");
+        let detail = format!("Key ({names})=({key}) is not present in table \"{}\".", self.referenced.name);
+        self.violation(message, detail)
+    }
+
+    fn mixed_nulls(&self) -> Error {
+        let message = format!(
+            "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+            self.table.name, self.constraint.name
+        );
+        self.violation(message, "MATCH FULL does not allow mixing of null and nonnull key values.".into())
+    }
+
+    /// A key goes that rows still reference.
+    fn still_referenced(&self, key: &str) -> Error {
+        let message = format!(
+            "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+            self.referenced.name, self.constraint.name, self.table.name
+        );
+        let names = self.referenced_columns().map(|column| column.name.to_string()).collect::<Vec<_>>().join(", ");
+        let detail = format!("Key ({names})=({key}) is still referenced from table \"{}\".", self.table.name);
+        self.violation(message, detail)
+    }
+
+    fn action(&self, event: &Event) -> Action {
+        match event {
+            Event::Referenced(_) => Action::NoAction,
+            Event::Deleted(_) => Action::of(self.key.on_delete),
+            Event::Updated(..) => Action::of(self.key.on_update),
+        }
+    }
+}
+
+/// A name as these statements write it, which errors within them show.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Session {
+    /// Follows up a statement's staged writes.
+    ///
+    /// Errors: 23503; 40001 above READ COMMITTED; those of cascades.
+    pub(crate) async fn follow_up(&mut self, references: &References, writes: &StatementWrites) -> Result<()> {
+        for follow_up in references.follow_ups(writes) {
+            let action = follow_up.reference.action(&follow_up.event);
+            if action == Action::NoAction && self.is_deferred(&follow_up.reference.constraint) {
+                self.defer(follow_up)?;
+                continue;
+            }
+            self.carry_out(&follow_up, action).await?;
+            let goes = !matches!(follow_up.event, Event::Referenced(_));
+            if goes && self.isolation()? == IsolationLevel::Serializable {
+                self.certify_at_commit(follow_up)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a check that was put off.
+    pub(crate) async fn check_deferred(&mut self, follow_up: &FollowUp) -> Result<()> {
+        self.carry_out(follow_up, Action::NoAction).await
+    }
+
+    /// Whether what a SERIALIZABLE transaction took away is referenced after all, now that its rows are locked for the commit.
+    pub(crate) async fn is_referenced_by_newer(&mut self, follow_up: &FollowUp) -> Result<bool> {
+        let (Event::Deleted(key) | Event::Updated(key, _)) = &follow_up.event else { return Ok(false) };
+        let reference = &follow_up.reference;
+        Ok(!self.newest_has_referenced(reference, key).await? && self.newest_has_referencing(reference, key).await?)
+    }
+
+    async fn carry_out(&mut self, follow_up: &FollowUp, action: Action) -> Result<()> {
+        let reference = &*follow_up.reference;
+        let (old, new) = match &follow_up.event {
+            Event::Referenced(key) => return self.check_reference(reference, key).await,
+            Event::Deleted(old) => (old, None),
+            Event::Updated(old, new) => (old, Some(new)),
+        };
+        let types = reference.referenced_types();
+        let statement = match (action, new) {
+            (Action::NoAction | Action::Restrict, _) => return self.refuse_while_referenced(reference, old, action).await,
+            (Action::Cascade, None) => reference.delete_referencing(),
+            (Action::Cascade, Some(new)) => {
+                let both = types.iter().chain(&types).copied().collect::<Vec<_>>();
+                let values = new.iter().chain(old).cloned().collect();
+                self.run_internal(&reference.update_referencing(), &both, values).await?;
+                return self.refuse_newer_references(reference, old).await;
+            }
+            (Action::SetNull, _) | (Action::SetDefault, _) => {
+                let chosen = if new.is_none() { &reference.key.delete_set_columns } else { &Vec::new() };
+                let columns = if chosen.is_empty() { &reference.key.columns } else { chosen };
+                reference.reset_referencing(if action == Action::SetNull { "NULL" } else { "DEFAULT" }, columns)
+            }
+        };
+        self.run_internal(&statement, &types, old.clone()).await?;
+        if action == Action::SetDefault {
+            // The default may be the very key that goes.
+            return self.refuse_while_referenced(reference, old, Action::NoAction).await;
+        }
+        self.refuse_newer_references(reference, old).await
+    }
+
+    /// 23503 unless the referenced row is there; it stays for the transaction.
+    async fn check_reference(&mut self, reference: &Reference, key: &[Datum]) -> Result<()> {
+        if key.iter().any(Datum::is_null) {
+            return Err(reference.mixed_nulls());
+        }
+        let types = reference.types();
+        if self.run_internal(&reference.find_referenced(true), &types, key.to_vec()).await? > 0 {
+            return Ok(());
+        }
+        // The row that asked may be gone meanwhile.
+        if self.run_internal(&reference.find_referencing(false), &types, key.to_vec()).await? == 0 {
+            return Ok(());
+        }
+        Err(reference.dangling(&self.key_text(&types, key)?))
+    }
+
+    /// 23503 while rows reference a key that goes, unless (NO ACTION) another row has it again.
+    async fn refuse_while_referenced(&mut self, reference: &Reference, key: &[Datum], action: Action) -> Result<()> {
+        let types = reference.referenced_types();
+        let refreshes = self.isolation()?.refreshes();
+        let is_back = if action == Action::Restrict {
+            false
+        } else if refreshes {
+            self.run_internal(&reference.find_referenced(true), &types, key.to_vec()).await? > 0
+        } else {
+            self.newest_has_referenced(reference, key).await?
+        };
+        if is_back {
+            return Ok(());
+        }
+        let is_referenced = if refreshes {
+            self.run_internal(&reference.find_referencing(true), &types, key.to_vec()).await? > 0
+        } else {
+            self.newest_has_referencing(reference, key).await?
+        };
+        if is_referenced { Err(reference.still_referenced(&self.key_text(&types, key)?)) } else { Ok(()) }
+    }
+
+    /// 40001 when rows that the transaction's view cannot show reference a key whose references have just been changed.
+    async fn refuse_newer_references(&mut self, reference: &Reference, key: &[Datum]) -> Result<()> {
+        if !self.isolation()?.refreshes() && self.newest_has_referencing(reference, key).await? {
+            return Err(Error::new(SqlState::T_R_SERIALIZATION_FAILURE, "could not serialize access due to concurrent update"));
+        }
+        Ok(())
+    }
+
+    async fn newest_has_referenced(&mut self, reference: &Reference, key: &[Datum]) -> Result<bool> {
+        self.newest_has(&reference.find_referenced(false), reference, key).await
+    }
+
+    async fn newest_has_referencing(&mut self, reference: &Reference, key: &[Datum]) -> Result<bool> {
+        self.newest_has(&reference.find_referencing(false), reference, key).await
+    }
+
+    async fn newest_has(&mut self, statement: &str, reference: &Reference, key: &[Datum]) -> Result<bool> {
+        self.reads_newest = true;
+        let found = self.run_internal(statement, &reference.referenced_types(), key.to_vec()).await;
+        self.reads_newest = false;
+        Ok(found? > 0)
+    }
+
+    /// 23503 when any row of the table references nothing.
+    pub(crate) async fn check_all_rows(&mut self, reference: &Reference) -> Result<()> {
+        let mut rows = self.open_internal(&reference.find_dangling(), &[], Vec::new()).await?;
+        let Some(batch) = self.next_batch(&mut rows)?.filter(|batch| batch.len > 0) else { return Ok(()) };
+        let key: Vec<Datum> = batch.columns.iter().map(|column| column.datum(0)).collect();
+        if key.iter().any(Datum::is_null) {
+            return Err(reference.mixed_nulls());
+        }
+        Err(reference.dangling(&self.key_text(&reference.types(), &key)?))
+    }
+
+    fn key_text(&mut self, types: &[SqlType], key: &[Datum]) -> Result<String> {
+        let names = environment::names(self)?;
+        let format = self.shared.settings.lock().format().clone();
+        let print = |(value, ty): (&Datum, &SqlType)| {
+            let mut text = String::new();
+            datum_to_text(value, *ty, &format, &*names, &mut text);
+            text
+        };
+        Ok(key.iter().zip(types).map(print).collect::<Vec<_>>().join(", "))
+    }
+
+    fn isolation(&mut self) -> Result<IsolationLevel> {
+        Ok(self.open_transaction()?.txn.options().isolation)
+    }
+
+    /// Runs a statement of the system's own and counts the rows it gives.
+    async fn run_internal(&mut self, sql: &str, types: &[SqlType], values: Vec<Datum>) -> Result<u64> {
+        let mut rows = self.open_internal(sql, types, values).await.map_err(|mut error| {
+            let outer = error.fields_mut().context.take().map_or_else(String::new, |context| format!("{context}\n"));
+            error.fields_mut().position = None;
+            error.context(format!("{outer}SQL statement \"{sql}\""))
+        })?;
+        while self.next_batch(&mut rows)?.is_some() {}
+        Ok(rows.sent)
+    }
+
+    async fn open_internal(&mut self, sql: &str, types: &[SqlType], values: Vec<Datum>) -> Result<super::Rows> {
+        let names = environment::names(self)?;
+        let hints: Vec<Option<SqlType>> = types.iter().copied().map(Some).collect();
+        let key = PlanKey {
+            text: sql.into(),
+            search_path: names.search_path.as_slice().into(),
+            parameter_hints: types.iter().map(|ty| ty.oid).collect(),
+        };
+        let planned = match self.database.plans.get(&key, names.catalog.version()) {
+            Some(planned) => planned,
+            None => {
+                let statement = binder::parse::parse(sql)?.pop().ok_or_else(|| Error::internal("an empty internal statement"))?;
+                self.plan(&statement.node, Some(key.text), &hints)?
+            }
+        };
+        let outer = std::mem::replace(&mut self.is_internal, true);
+        let outcome = Box::pin(self.run_planned(&planned, values.into())).await;
+        self.is_internal = outer;
+        match outcome? {
+            Outcome::Rows(rows) => Ok(rows),
+            _ => Ok(super::Rows::buffered(planned.columns.clone(), Vec::new(), super::outcome::Tag::Counted("SELECT"))),
+        }
+    }
+}
