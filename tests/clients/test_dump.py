@@ -154,6 +154,38 @@ class DumpTest(unittest.TestCase):
         self.run_ok(third, program("pg_restore"), "-d", "heliosdb", "--exit-on-error", self.path("custom"))
         self.assertEqual(sorted(self.text(third, "again.sql").split("\n")), sorted(self.text(self.server).split("\n")))
 
+    def test_what_the_sql_scripts_make_comes_back(self):
+        scripts = sorted((pathlib.Path(__file__).resolve().parents[1] / "slt" / "pg").glob("*.slt"))
+        self.assertTrue(scripts)
+        for script in scripts:
+            with self.subTest(script=script.name):
+                # Whatever of the script succeeds is there to be dumped; drops and roll-backs would leave less of it.
+                blocks = re.findall(r"(?ms)^(?:statement|query)[^\n]*\n(.*?)(?=\n----|\n\n|\Z)", script.read_text())
+                made = "".join(f"{sql.rstrip().rstrip(';')};\n" for sql in blocks if not re.match(r"(?i)drop|rollback", sql))
+                server, other = self.start(), self.start()
+                psql = [find_program("psql"), "-X", "-q"]
+                subprocess.run(psql, env=self.environment(server), input=made + "COMMIT;\n", text=True, capture_output=True, timeout=60)
+                before = self.text(server)
+                self.run_ok(server, BINARY, "dump", "--output", self.path("d"))
+                self.run_ok(other, BINARY, "restore", "--input", self.path("d"))
+                self.assertEqual(self.text(other, "again.sql"), before)
+
+    def test_a_killed_dump_leaves_the_file_before(self):
+        self.psql(self.server, "-c", "CREATE TABLE big AS SELECT n, repeat('x', 100) AS t FROM generate_series(1, 200000) AS n")
+        target = self.path("d.heliodump")
+        self.run_ok(self.server, BINARY, "dump", "--output", target, "--table", "big")
+        before = pathlib.Path(target).read_bytes()
+        for pause in [0.01, 0.05, 0.1, 0.2]:
+            process = subprocess.Popen([BINARY, "dump", "--output", target, "--compression", "none"], env=self.environment(self.server))
+            try:
+                process.wait(pause)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                self.assertEqual(pathlib.Path(target).read_bytes(), before)
+            self.run_ok(self.server, BINARY, "restore", "--verify", "--input", target)
+            pathlib.Path(target).write_bytes(before)
+
     def test_a_dump_among_writers_is_a_state_that_was(self):
         self.psql(self.server, "-c", "CREATE TABLE accounts AS SELECT n AS id, 100 AS balance FROM generate_series(1, 200) AS n")
         stop = threading.Event()

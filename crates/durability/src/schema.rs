@@ -56,6 +56,7 @@ pub const KINDS: &[&str] = &[
     "COMMENT",
     "OWNER",
     "ACL",
+    "DEFAULT ACL",
     "SETTING",
 ];
 

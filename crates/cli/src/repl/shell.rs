@@ -371,7 +371,13 @@ impl Handler for Printer<'_> {
 
     fn complete(&mut self, tag: &str) -> Result<()> {
         match self.current.take() {
-            Some(table) => self.tables.push(Shown::Table(table)),
+            Some(table) => {
+                self.tables.push(Shown::Table(table));
+                // Of a change with RETURNING, psql tells both.
+                if !self.quiet && ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|word| tag.starts_with(word)) {
+                    self.tables.push(Shown::Tag(tag.to_owned()));
+                }
+            }
             None if !self.quiet && self.copied.is_empty() => self.tables.push(Shown::Tag(tag.to_owned())),
             None => {}
         }

@@ -43,6 +43,7 @@ impl Reader<'_> {
             }
         }
         self.column_grants()?;
+        self.default_privileges()?;
         self.settings()
     }
 
@@ -69,17 +70,11 @@ impl Reader<'_> {
         owner: &str,
         table: Option<TableName>,
     ) -> Result<()> {
-        let mut items = Vec::new();
-        for item in array_elements(acl) {
-            items.push(
-                AclItem::parse(&item).ok_or_else(|| Error::unsupported(format!("dumping the privilege {item} on {name}")))?,
-            );
-        }
+        let items = acl_items(acl, name)?;
         let is_initial = word == "SCHEMA" && name == "public" && owner == PUBLIC_OWNER && acl_of_new_public(&items);
         if is_initial {
             return Ok(());
         }
-        items.sort_by(|left, right| left.grantee.cmp(&right.grantee));
         if column.is_none() {
             for from in ["PUBLIC", &quote(owner)] {
                 let sql = format!("REVOKE ALL ON {word} {name} FROM {from}");
@@ -88,17 +83,49 @@ impl Reader<'_> {
         }
         for item in &items {
             for with_option in [false, true] {
-                let of_column = column.map(|column| format!(" ({column})")).unwrap_or_default();
-                let words: Vec<String> = PRIVILEGES
-                    .iter()
-                    .filter(|(letter, _)| item.privileges.contains(&(*letter, with_option)))
-                    .map(|(_, privilege)| format!("{privilege}{of_column}"))
-                    .collect();
+                let words = item.words(with_option, column);
                 if !words.is_empty() {
                     let option = if with_option { " WITH GRANT OPTION" } else { "" };
-                    let to = if item.grantee.is_empty() { "PUBLIC".to_owned() } else { quote(&item.grantee) };
-                    let sql = format!("GRANT {} ON {word} {name} TO {to}{option}", words.join(", "));
+                    let sql = format!("GRANT {words} ON {word} {name} TO {}{option}", item.quoted_grantee());
                     self.add(Section::AfterRows, "ACL", name, table.clone(), sql);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// ALTER DEFAULT PRIVILEGES. Those of a schema add to what an owner gives anyway, others replace it.
+    fn default_privileges(&mut self) -> Result<()> {
+        let rows = self.query(
+            "SELECT pg_catalog.pg_get_userbyid(d.defaclrole), n.nspname, d.defaclobjtype, d.defaclacl FROM pg_catalog.pg_default_acl d
+            LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace ORDER BY 1, 2 NULLS FIRST, 3",
+        )?;
+        for row in rows {
+            let owner = quote(&row.text(0));
+            let objects = match row.letter(2) {
+                'r' => "TABLES",
+                'S' => "SEQUENCES",
+                'f' => "FUNCTIONS",
+                'T' => "TYPES",
+                'n' => "SCHEMAS",
+                other => return Err(Error::unsupported(format!("dumping default privileges of kind \"{other}\""))),
+            };
+            let schema = row.optional(1).map(|schema| format!(" IN SCHEMA {}", quote(&schema)));
+            let start = format!("ALTER DEFAULT PRIVILEGES FOR ROLE {owner}{}", schema.as_deref().unwrap_or_default());
+            if schema.is_none() {
+                for from in ["PUBLIC", &owner] {
+                    let sql = format!("{start} REVOKE ALL ON {objects} FROM {from}");
+                    self.add(Section::AfterRows, "DEFAULT ACL", objects, None, sql);
+                }
+            }
+            for item in acl_items(&row.text(3), objects)? {
+                for with_option in [false, true] {
+                    let words = item.words(with_option, None);
+                    if !words.is_empty() {
+                        let option = if with_option { " WITH GRANT OPTION" } else { "" };
+                        let sql = format!("{start} GRANT {words} ON {objects} TO {}{option}", item.quoted_grantee());
+                        self.add(Section::AfterRows, "DEFAULT ACL", objects, None, sql);
+                    }
                 }
             }
         }
@@ -155,7 +182,28 @@ struct AclItem {
     privileges: Vec<(char, bool)>,
 }
 
+/// The elements of an access control list in order of the grantees' names.
+fn acl_items(acl: &str, of: &str) -> Result<Vec<AclItem>> {
+    let parsed =
+        |item: String| AclItem::parse(&item).ok_or_else(|| Error::unsupported(format!("dumping the privilege {item} on {of}")));
+    let mut items = array_elements(acl).into_iter().map(parsed).collect::<Result<Vec<_>>>()?;
+    items.sort_by(|left, right| left.grantee.cmp(&right.grantee));
+    Ok(items)
+}
+
 impl AclItem {
+    /// The privileges with or without the option to grant them, as GRANT lists them.
+    fn words(&self, with_option: bool, column: Option<&str>) -> String {
+        let of_column = column.map(|column| format!(" ({column})")).unwrap_or_default();
+        let has = |letter: char| self.privileges.contains(&(letter, with_option));
+        let words = PRIVILEGES.iter().filter(|(letter, _)| has(*letter)).map(|(_, word)| format!("{word}{of_column}"));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    fn quoted_grantee(&self) -> String {
+        if self.grantee.is_empty() { "PUBLIC".to_owned() } else { quote(&self.grantee) }
+    }
+
     fn parse(text: &str) -> Option<AclItem> {
         let (grantee, rest) = if let Some(quoted) = text.strip_prefix('"') {
             let end = quoted.rfind("\"=")?;
