@@ -90,6 +90,7 @@ fn catalog() -> Catalog {
         unique: true,
         primary: true,
         nulls_not_distinct: false,
+        deferrable: false,
         predicate: None,
     };
     catalog.put_relation(relation(20010, "t_pkey", RelationKind::Index(index), Vec::new()));

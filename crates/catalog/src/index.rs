@@ -36,6 +36,8 @@ pub struct IndexDefinition {
     pub unique: bool,
     pub primary: bool,
     pub nulls_not_distinct: bool,
+    /// Of a deferrable constraint, so that uniqueness may not be relied upon within a transaction (not pg_index.indimmediate).
+    pub deferrable: bool,
     /// WHERE of a partial index, as SQL text.
     pub predicate: Option<Arc<str>>,
 }

@@ -29,6 +29,7 @@ mod drop;
 mod foreign_key;
 mod grant;
 pub(crate) mod index_shape;
+mod key_constraint;
 mod object_names;
 mod owned;
 mod ownership;

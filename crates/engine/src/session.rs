@@ -19,12 +19,14 @@ use crate::{
 
 mod advisory;
 pub mod cursor;
+mod deferrable_keys;
 mod deferred_constraints;
 pub mod environment;
 pub mod extended;
 pub mod hooks;
 pub(crate) mod identity;
 mod lock_rows;
+pub(crate) mod on_commit;
 pub mod outcome;
 pub mod query;
 pub(crate) mod referential_integrity;
@@ -58,6 +60,8 @@ pub struct Session {
     /// Whether the running query text holds several statements, which then share one implicit transaction.
     pub(crate) in_script: bool,
     pub(crate) has_temporary_schema: bool,
+    /// Temporary tables that a commit empties or drops.
+    pub(crate) on_commit: Vec<(types::Oid, on_commit::OnCommit)>,
     /// Statements read the newest committed rows whatever the isolation level: checks of foreign keys.
     pub(crate) reads_newest: bool,
     /// A statement of the system's own is running, to which rights do not apply: what a foreign key asks for is done as the tables' owners.
@@ -81,6 +85,7 @@ impl Session {
             names: environment::NamesCache::default(),
             in_script: false,
             has_temporary_schema: false,
+            on_commit: Vec::new(),
             reads_newest: false,
             is_internal: false,
             offload: Arc::new(Here),

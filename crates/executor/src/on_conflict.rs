@@ -62,6 +62,13 @@ pub(crate) struct Conflicts {
     own: HashSet<(IndexId, Vec<u8>)>,
 }
 
+fn deferrable_arbiter(relation: &Relation, index: IndexId, run: &Run) -> Error {
+    let message = "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters";
+    let schema = run.context.catalog.schema(relation.schema).map_or("", |schema| &*schema.name);
+    let name = run.context.catalog.relation(Oid(index.0)).map_or("", |index| &*index.name);
+    Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).in_table(schema, &*relation.name).of_constraint(name)
+}
+
 /// What a proposed row meets.
 enum Meets {
     Nothing(Vec<(IndexId, Vec<u8>)>),
@@ -80,6 +87,9 @@ impl Conflicts {
             let arbiter = if node.arbiters.is_empty() { shape.unique } else { node.arbiters.contains(&Oid(shape.id.0)) };
             if !arbiter {
                 continue;
+            }
+            if shape.deferrable {
+                return Err(deferrable_arbiter(&node.relation, shape.id, run));
             }
             let Some((key, has_null)) = shape.key_of(row)? else { continue };
             if has_null && !shape.nulls_not_distinct {

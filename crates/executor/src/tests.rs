@@ -118,6 +118,7 @@ impl Fixture {
                 unique: false,
                 primary: false,
                 nulls_not_distinct: false,
+                deferrable: false,
                 predicate: None,
             };
             self.catalog.put_relation(relation(index.0, RelationKind::Index(definition), Vec::new()));
@@ -125,6 +126,7 @@ impl Fixture {
                 id: IndexId(index.0),
                 unique: false,
                 nulls_not_distinct: false,
+                deferrable: false,
                 order: Arc::new([KeyOrder::ASCENDING]),
                 attributes: Some(Arc::new([1])),
                 trimmed: Arc::new([false]),

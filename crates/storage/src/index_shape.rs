@@ -23,6 +23,8 @@ pub struct IndexShape {
     pub unique: bool,
     /// NULLs count as equal (UNIQUE NULLS NOT DISTINCT).
     pub nulls_not_distinct: bool,
+    /// Two rows may have one unique key for a while: it is checked when the statement or the transaction ends.
+    pub deferrable: bool,
     /// Order of each key column.
     pub order: Arc<[KeyOrder]>,
     /// Attribute positions when all key columns are plain attributes of a whole (not partial) index: the quick way.
@@ -131,6 +133,7 @@ mod tests {
             id: IndexId(1),
             unique: true,
             nulls_not_distinct: false,
+            deferrable: false,
             order: [KeyOrder::ASCENDING, KeyOrder { descending: true, nulls_first: true }].into(),
             attributes: Some([1, 0].into()),
             trimmed: [true, false].into(),

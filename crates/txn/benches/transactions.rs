@@ -28,6 +28,7 @@ fn store(rows: i32) -> Arc<Store> {
                 id: PKEY,
                 unique: true,
                 nulls_not_distinct: false,
+                deferrable: false,
                 order: [KeyOrder::ASCENDING].into(),
                 attributes: Some([0].into()),
                 trimmed: [false].into(),

@@ -1,6 +1,7 @@
 //! One transaction: a snapshot, its own changes, its locks and savepoints.
 
 mod commit;
+mod deferrable_keys;
 mod private;
 mod recheck;
 mod safe_snapshot;
@@ -20,8 +21,8 @@ use storage::{ChangeSet, RowId, TableData, TableId, TxnId};
 use types::{Error, Result};
 
 use self::{
-    private::PrivateTables, safe_snapshot::SerializableWriter, savepoint::SavedState, schema_change::SchemaDelta,
-    sequences::PrivateSequences,
+    deferrable_keys::DeferrableKeys, private::PrivateTables, safe_snapshot::SerializableWriter, savepoint::SavedState,
+    schema_change::SchemaDelta, sequences::PrivateSequences,
 };
 pub use self::{savepoint::Savepoint, schema_change::SchemaChange, unique::KeyText};
 use crate::{
@@ -89,6 +90,8 @@ pub struct Transaction {
     patched: Vec<TableId>,
     /// Rows locked to keep a foreign key's parent there.
     shared_rows: Vec<(TableId, RowId)>,
+    /// Keys of deferrable unique constraints that more than one row may have now.
+    deferrable_keys: DeferrableKeys,
     key_text: Option<Arc<dyn KeyText>>,
 }
 
@@ -116,6 +119,7 @@ impl Transaction {
             targets: Vec::new(),
             patched: Vec::new(),
             shared_rows: Vec::new(),
+            deferrable_keys: DeferrableKeys::default(),
             key_text: None,
         }
     }
@@ -295,6 +299,7 @@ impl Transaction {
         self.schema = None;
         self.sequences = PrivateSequences::default();
         self.shared_rows.clear();
+        self.deferrable_keys = DeferrableKeys::default();
         self.view = None;
         self.reads = None;
         self.log_reader = None;

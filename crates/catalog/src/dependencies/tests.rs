@@ -81,6 +81,7 @@ fn names() -> Names {
         unique: true,
         primary: true,
         nulls_not_distinct: false,
+        deferrable: false,
         predicate: None,
     };
     catalog.put_relation(relation(102, "t_pkey", RelationKind::Index(index)));

@@ -438,6 +438,7 @@ impl CopyIn {
             session.end_statement();
             match session.open_transaction()?.txn.stage(&writes) {
                 Staged::Done => {
+                    session.check_statement_keys()?;
                     if let Some(references) = &self.references {
                         Box::pin(session.follow_up(references, &writes)).await?;
                     }

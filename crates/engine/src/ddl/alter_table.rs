@@ -93,6 +93,10 @@ impl Session {
         match node.contype() {
             ConstrType::ConstrPrimary | ConstrType::ConstrUnique => {
                 let storage = relation.storage().ok_or_else(|| not_a_table(relation))?;
+                if !node.indexname.is_empty() && !node.conname.is_empty() && node.indexname != node.conname {
+                    let (index, name) = (&node.indexname, &node.conname);
+                    self.notice(format!("ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"{index}\" to \"{name}\""));
+                }
                 let txn = self.open_transaction()?.txn.clone();
                 run_offloaded(&*self.offload, true, || {
                     txn.change_schema(|change| {

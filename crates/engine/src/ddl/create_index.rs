@@ -128,6 +128,7 @@ fn index_definition(
         unique: statement.unique,
         primary: false,
         nulls_not_distinct: statement.nulls_not_distinct,
+        deferrable: false,
         predicate: predicate.map(Into::into),
     };
     Ok((definition, all_names))

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use binder::{Environment, ExpressionKind};
 use catalog::{
-    Attribute, Catalog, Constraint, ConstraintKind, GeneratedKind, IdentityKind, IndexColumn, IndexDefinition, IndexKey, Name,
-    Persistence, Relation, RelationKind, type_names::Names,
+    Attribute, Catalog, Constraint, ConstraintKind, GeneratedKind, IdentityKind, IndexDefinition, IndexKey, Name, Persistence,
+    Relation, RelationKind, type_names::Names,
 };
 use pg_query::{
     NodeEnum,
     protobuf::{ColumnDef, ConstrType, Constraint as ConstraintNode, CreateStmt, RangeVar, TableLikeClause},
 };
-use storage::{TableData, key::KeyOrder};
+use storage::TableData;
 use txn::SchemaChange;
 use types::{Error, Oid, Result, SqlState, SqlType};
 
+pub(crate) use super::key_constraint::add_key;
 use super::{index_shape, object_names, position, register_row_type, relation_named, sequence, strings};
-use crate::session::{Outcome, Session, environment, utility::command};
+use crate::session::{Outcome, Session, environment, on_commit::written_action, utility::command};
 
 /// A column as CREATE TABLE or ADD COLUMN defines it, resolved.
 pub(crate) struct NewColumn {
@@ -46,6 +47,7 @@ impl Session {
     pub(crate) async fn create_table(&mut self, statement: &CreateStmt) -> Result<Outcome> {
         refuse_unsupported(statement)?;
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("CREATE TABLE without a name"))?;
+        let on_commit = written_action(statement.oncommit, range)?;
         let (schema, persistence) = self.creation_schema(range).await?;
         let names = self.names()?;
         if self.skip_existing(&names, schema, &range.relname, statement.if_not_exists)? {
@@ -70,6 +72,7 @@ impl Session {
         let (foreign, own) = std::mem::take(&mut parts.constraints).into_iter().partition(is_foreign);
         parts.constraints = own;
         let table = self.finish_create_table(range, schema, persistence, parts, options, &environment)?;
+        self.remember_on_commit(table, on_commit);
         let foreign: Vec<NewConstraint> = foreign;
         for constraint in &foreign {
             self.add_foreign_key(table, constraint, true).await?;
@@ -204,13 +207,7 @@ fn refuse_unsupported(statement: &CreateStmt) -> Result<()> {
             format!("access method \"{}\" does not exist", statement.access_method),
         ));
     }
-    use pg_query::protobuf::OnCommitAction;
-    match OnCommitAction::try_from(statement.oncommit) {
-        Ok(OnCommitAction::OncommitDrop | OnCommitAction::OncommitDeleteRows) => {
-            Err(Error::unsupported("ON COMMIT DROP and ON COMMIT DELETE ROWS"))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Constraints that belong to the table rather than being flags of the column.
@@ -225,15 +222,44 @@ pub(crate) fn is_table_constraint(kind: ConstrType) -> bool {
     )
 }
 
-/// DEFERRABLE and INITIALLY DEFERRED follow the column constraint they modify as nodes of their own.
+/// DEFERRABLE and its kin follow the column constraint they modify as nodes of their own (transformConstraintAttrs).
 fn attach_deferrability(constraints: &mut [NewConstraint], column: &ColumnDef) -> Result<()> {
+    let mut of_column = constraints.iter_mut().filter(|found| found.column.as_deref() == Some(&column.colname));
+    let mut modified: Option<&mut NewConstraint> = None;
+    let (mut saw_deferrability, mut saw_initially) = (false, false);
     for node in &column.constraints {
         let Some(NodeEnum::Constraint(node)) = &node.node else { continue };
-        let Some(last) = constraints.last_mut().filter(|last| last.column.as_deref() == Some(&column.colname)) else { continue };
-        match node.contype() {
-            ConstrType::ConstrAttrDeferrable => last.node.deferrable = true,
-            ConstrType::ConstrAttrDeferred => (last.node.deferrable, last.node.initdeferred) = (true, true),
-            _ => {}
+        let refuse = |message: &str| Err(Error::new(SqlState::SYNTAX_ERROR, message).at(position(node.location)));
+        let (word, is_initially) = match node.contype() {
+            ConstrType::ConstrAttrDeferrable => ("DEFERRABLE", false),
+            ConstrType::ConstrAttrNotDeferrable => ("NOT DEFERRABLE", false),
+            ConstrType::ConstrAttrDeferred => ("INITIALLY DEFERRED", true),
+            ConstrType::ConstrAttrImmediate => ("INITIALLY IMMEDIATE", true),
+            kind => {
+                let own = if is_table_constraint(kind) { of_column.next() } else { None };
+                modified = own.filter(|_| kind != ConstrType::ConstrCheck);
+                (saw_deferrability, saw_initially) = (false, false);
+                continue;
+            }
+        };
+        let Some(constraint) = modified.as_deref_mut().map(|modified| &mut modified.node) else {
+            return refuse(&format!("misplaced {word} clause"));
+        };
+        if std::mem::replace(if is_initially { &mut saw_initially } else { &mut saw_deferrability }, true) {
+            let clauses = if is_initially { "INITIALLY IMMEDIATE/DEFERRED" } else { "DEFERRABLE/NOT DEFERRABLE" };
+            return refuse(&format!("multiple {clauses} clauses not allowed"));
+        }
+        match word {
+            "DEFERRABLE" => constraint.deferrable = true,
+            "NOT DEFERRABLE" => constraint.deferrable = false,
+            "INITIALLY DEFERRED" => {
+                constraint.initdeferred = true;
+                constraint.deferrable |= !saw_deferrability;
+            }
+            _ => constraint.initdeferred = false,
+        }
+        if constraint.initdeferred && !constraint.deferrable {
+            return refuse("constraint declared INITIALLY DEFERRED must be DEFERRABLE");
         }
     }
     Ok(())
@@ -475,7 +501,7 @@ fn add_like_index(
     relation: &mut Relation,
     data: &mut TableData,
     source: &Relation,
-    definition: IndexDefinition,
+    mut definition: IndexDefinition,
     environment: &Environment,
     context: &expr::EvalContext,
 ) -> Result<()> {
@@ -487,11 +513,15 @@ fn add_like_index(
             IndexKey::Expression(_) => None,
         })
         .collect();
-    let constraint = definition.primary || (definition.unique && source.name.ends_with("_key"));
+    let source_table = std::mem::replace(&mut definition.table, relation.oid);
+    let copied = change
+        .catalog
+        .relation(source_table)
+        .and_then(|table| table.constraints.iter().find(|constraint| constraint.index() == Some(source.oid)).cloned());
     let names: Vec<String> = columns.iter().map(|&position| relation.attributes[position].name.to_string()).collect();
-    let label = match (definition.primary, constraint) {
+    let label = match (definition.primary, &copied) {
         (true, _) => "pkey",
-        (_, true) => "key",
+        (_, Some(_)) => "key",
         _ => "idx",
     };
     let addition = object_names::index_name_addition(&names);
@@ -499,19 +529,21 @@ fn add_like_index(
     let name = object_names::free_relation_name(change.catalog, relation.schema, &relation.name, second, label, &[]);
     let primary = definition.primary;
     let index = add_index(change, relation, data, &name, definition, environment, context)?;
-    if constraint {
+    if let Some(copied) = copied {
         if primary {
             columns.iter().for_each(|&position| relation.attributes[position].not_null = true);
         }
         let kind =
             if primary { ConstraintKind::PrimaryKey { index, columns } } else { ConstraintKind::Unique { index, columns } };
         let oid = change.catalog.allocate_oid();
-        relation.constraints.push(plain_constraint(oid, name.into(), kind));
+        let (deferrable, initially_deferred) = (copied.deferrable, copied.initially_deferred);
+        let plain = plain_constraint(oid, name.into(), kind);
+        relation.constraints.push(Constraint { deferrable, initially_deferred, ..plain });
     }
     Ok(())
 }
 
-fn plain_constraint(oid: Oid, name: Name, kind: ConstraintKind) -> Constraint {
+pub(super) fn plain_constraint(oid: Oid, name: Name, kind: ConstraintKind) -> Constraint {
     Constraint { oid, name, kind, deferrable: false, initially_deferred: false, validated: true, comment: None }
 }
 
@@ -527,6 +559,10 @@ pub(crate) fn add_constraints(
     check_generated_columns(relation, environment)?;
     for constraint in &constraints {
         match constraint.node.contype() {
+            ConstrType::ConstrPrimary | ConstrType::ConstrUnique if !constraint.node.indexname.is_empty() => {
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot use an existing index in CREATE TABLE")
+                    .at(position(constraint.node.location)));
+            }
             ConstrType::ConstrPrimary | ConstrType::ConstrUnique => {
                 add_key(change, relation, data, constraint, environment, context)?;
             }
@@ -586,110 +622,8 @@ pub(crate) fn add_check(
     Ok(())
 }
 
-fn duplicate_constraint(name: &str, relation: &Relation) -> Error {
+pub(super) fn duplicate_constraint(name: &str, relation: &Relation) -> Error {
     Error::new(SqlState::DUPLICATE_OBJECT, format!("constraint \"{name}\" for relation \"{}\" already exists", relation.name))
-}
-
-/// Makes a PRIMARY KEY or UNIQUE constraint with its index.
-pub(crate) fn add_key(
-    change: &mut SchemaChange<'_>,
-    relation: &mut Relation,
-    data: &mut TableData,
-    new: &NewConstraint,
-    environment: &Environment,
-    context: &expr::EvalContext,
-) -> Result<()> {
-    let node = &new.node;
-    let primary = node.contype() == ConstrType::ConstrPrimary;
-    if primary && relation.constraints.iter().any(|constraint| constraint.contype() == 'p') {
-        return Err(Error::new(
-            SqlState::INVALID_TABLE_DEFINITION,
-            format!("multiple primary keys for table \"{}\" are not allowed", relation.name),
-        )
-        .at(position(node.location)));
-    }
-    if node.deferrable {
-        return Err(Error::unsupported("DEFERRABLE unique constraints"));
-    }
-    if !node.indexname.is_empty() {
-        return Err(Error::unsupported("ADD CONSTRAINT ... USING INDEX"));
-    }
-    let mut key_names = strings(&node.keys);
-    if key_names.is_empty() {
-        key_names.extend(new.column.clone());
-    }
-    let columns = key_positions(relation, &key_names, node, primary)?;
-    let included =
-        strings(&node.including).iter().map(|name| named_position(relation, name, node)).collect::<Result<Vec<_>>>()?;
-    let name = match node.conname.as_str() {
-        "" if primary => object_names::free_relation_name(change.catalog, relation.schema, &relation.name, None, "pkey", &[]),
-        "" => {
-            let mut parts = key_names.clone();
-            parts.extend(strings(&node.including));
-            let addition = object_names::index_name_addition(&parts);
-            object_names::free_relation_name(change.catalog, relation.schema, &relation.name, Some(&addition), "key", &[])
-        }
-        name => name.to_owned(),
-    };
-    if change.catalog.relation_named(relation.schema, &name).is_some() {
-        return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")));
-    }
-    if relation.constraints.iter().any(|constraint| *constraint.name == *name) {
-        return Err(duplicate_constraint(&name, relation));
-    }
-    if primary {
-        for &position in &columns {
-            refuse_existing_nulls(change.catalog, relation, data, position)?;
-            relation.attributes[position].not_null = true;
-        }
-    }
-    let definition = IndexDefinition {
-        table: relation.oid,
-        method: "btree".into(),
-        columns: columns.iter().map(|&position| plain_index_column(relation, position)).collect(),
-        included,
-        unique: true,
-        primary,
-        nulls_not_distinct: node.nulls_not_distinct,
-        predicate: None,
-    };
-    let index = add_index(change, relation, data, &name, definition, environment, context)?;
-    let kind = if primary { ConstraintKind::PrimaryKey { index, columns } } else { ConstraintKind::Unique { index, columns } };
-    relation.constraints.push(plain_constraint(change.catalog.allocate_oid(), name.into(), kind));
-    Ok(())
-}
-
-/// A key column in default order.
-fn plain_index_column(relation: &Relation, position: usize) -> IndexColumn {
-    let attribute = &relation.attributes[position];
-    IndexColumn {
-        key: IndexKey::Attribute(position),
-        ty: attribute.ty,
-        order: KeyOrder::ASCENDING,
-        collation: attribute.collation,
-        operator_class: None,
-    }
-}
-
-fn named_position(relation: &Relation, name: &str, node: &ConstraintNode) -> Result<usize> {
-    relation.attribute(name).map(|(position, _)| position).ok_or_else(|| {
-        Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" named in key does not exist"))
-            .at(position(node.location))
-    })
-}
-
-fn key_positions(relation: &Relation, names: &[String], node: &ConstraintNode, primary: bool) -> Result<Vec<usize>> {
-    let mut positions = Vec::new();
-    for name in names {
-        let found = named_position(relation, name, node)?;
-        if positions.contains(&found) {
-            let kind = if primary { "primary key" } else { "unique" };
-            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" appears twice in {kind} constraint"))
-                .at(position(node.location)));
-        }
-        positions.push(found);
-    }
-    Ok(positions)
 }
 
 /// 23502 when an existing row has NULL in a column that is to be NOT NULL.

@@ -14,7 +14,7 @@ use txn::{LockMode, Staged, StatementWrites, TableWrites};
 use types::{Error, Oid, Result, SqlState};
 
 use super::{register_row_type, strings};
-use crate::session::{Outcome, Session, query::Planned, utility::command};
+use crate::session::{Outcome, Session, on_commit::written_action, query::Planned, utility::command};
 
 impl Session {
     pub(crate) async fn create_table_as(&mut self, statement: &CreateTableAsStmt) -> Result<Outcome> {
@@ -41,6 +41,7 @@ impl Session {
     ) -> Result<Outcome> {
         let tag = if is_view { "CREATE MATERIALIZED VIEW" } else { "CREATE TABLE AS" };
         let range = into.rel.as_ref().ok_or_else(|| Error::internal("CREATE TABLE AS without a name"))?;
+        let on_commit = written_action(into.on_commit, range)?;
         let (schema, persistence) = self.creation_schema(range).await?;
         let names = self.names()?;
         if self.skip_existing(&names, schema, &range.relname, if_not_exists)? {
@@ -59,6 +60,7 @@ impl Session {
         let columns = if populated { self.collect_columns(&planned).await? } else { Vec::new() };
         let count = columns.first().map_or(0, |column| column.len());
         let relation = self.put_new_table(range, schema, persistence, attributes, text, populated)?;
+        self.remember_on_commit(relation.oid, on_commit);
         if populated && count > 0 {
             self.insert_all(&relation, columns).await?;
         }

@@ -57,8 +57,18 @@ impl Session {
         if let Some(notice) = removal.notice {
             self.shared.add_notice(expr::context::NoticeLevel::Notice, notice);
         }
+        self.remove_objects(&removal.objects)
+    }
+
+    /// Drops objects and what rests on them, without a word (ON COMMIT DROP).
+    pub(crate) fn remove_quietly(&mut self, doomed: &[Object]) -> Result<()> {
+        let removal = plan_removal(&*self.names()?, doomed, true)?;
+        self.remove_objects(&removal.objects)
+    }
+
+    fn remove_objects(&mut self, objects: &[Object]) -> Result<()> {
         self.open_transaction()?.txn.change_schema(|change| {
-            removal.objects.iter().for_each(|object| remove_object(change, *object));
+            objects.iter().for_each(|object| remove_object(change, *object));
             Ok(())
         })
     }

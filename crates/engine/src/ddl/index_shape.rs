@@ -36,6 +36,7 @@ pub(crate) fn index_shape(
         id: IndexId(index.0),
         unique: definition.unique,
         nulls_not_distinct: definition.nulls_not_distinct,
+        deferrable: definition.deferrable,
         order: definition.columns.iter().map(|column| column.order).collect(),
         trimmed: definition.columns.iter().map(|column| column.ty.oid == Oid::BPCHAR).collect(),
         attributes,

@@ -14,7 +14,6 @@ use types::{Error, Result, SqlState};
 use crate::session::{Outcome, Session, utility::command};
 
 impl Session {
-    /// Gives each table new, empty storage: O(1), and undone by rollback.
     pub(crate) async fn truncate(&mut self, statement: &TruncateStmt) -> Result<Outcome> {
         let mut tables: Vec<Arc<Relation>> = Vec::new();
         for relation in &statement.relations {
@@ -29,6 +28,15 @@ impl Session {
         }
         let cascades = DropBehavior::try_from(statement.behavior) == Ok(DropBehavior::DropCascade);
         self.add_referencing_tables(&mut tables, cascades).await?;
+        self.empty_tables(&tables)?;
+        if statement.restart_seqs {
+            self.restart_owned_sequences(&tables)?;
+        }
+        Ok(command("TRUNCATE TABLE"))
+    }
+
+    /// Gives each table new, empty storage: O(1), and undone by rollback.
+    pub(crate) fn empty_tables(&mut self, tables: &[Arc<Relation>]) -> Result<()> {
         let shapes = tables.iter().map(|table| self.index_shapes_of(table)).collect::<Result<Vec<_>>>()?;
         self.open_transaction()?.txn.change_schema(|change| {
             for (table, shapes) in tables.iter().zip(shapes) {
@@ -46,11 +54,7 @@ impl Session {
                 change.put_table(fresh, data);
             }
             Ok(())
-        })?;
-        if statement.restart_seqs {
-            self.restart_owned_sequences(&tables)?;
-        }
-        Ok(command("TRUNCATE TABLE"))
+        })
     }
 
     /// Tables whose rows reference those of a truncated one must be truncated too: CASCADE adds them.

@@ -62,8 +62,9 @@ impl Session {
 
     /// Makes the checks that the end of the transaction has come for.
     ///
-    /// Errors: 23503.
+    /// Errors: 23503, 23505.
     pub(crate) async fn check_deferred_constraints(&mut self) -> Result<()> {
+        self.check_deferred_keys(true)?;
         let Some(open) = &mut self.transaction else { return Ok(()) };
         for check in std::mem::take(&mut open.deferred.checks) {
             if self.still_exists(&check)? {
@@ -118,6 +119,7 @@ impl Session {
     }
 
     async fn check_those_now_immediate(&mut self) -> Result<()> {
+        self.check_deferred_keys(false)?;
         let deferred = &self.open_transaction()?.deferred;
         let due = deferred.checks.iter().filter(|check| !deferred.is_deferred(&check.reference.constraint));
         // They stay in the list: a savepoint rolled back to may have had them, and to check twice harms nobody.

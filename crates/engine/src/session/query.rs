@@ -175,6 +175,7 @@ impl Session {
 
     /// Does what foreign keys ask for after a statement's writes are staged.
     pub(crate) async fn follow_up_planned(&mut self, planned: &Planned, writes: &StatementWrites) -> Result<()> {
+        self.check_statement_keys()?;
         match &planned.references {
             Some(references) => Box::pin(self.follow_up(references, writes)).await,
             None => Ok(()),

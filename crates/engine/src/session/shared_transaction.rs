@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::Catalog;
 use parking_lot::Mutex;
-use storage::{TableData, TableId};
+use storage::{IndexId, TableData, TableId};
 use txn::{
     CommitSeq, LockMode, LockTag, LockWait, ReadPredicate, Savepoint, SchemaChange, SequenceValue, SessionSequences, Staged,
     StatementWrites, Transaction, TransactionOptions,
@@ -133,6 +133,22 @@ impl SharedTransaction {
 
     pub(crate) fn stage(&self, writes: &StatementWrites) -> Staged {
         self.with(|transaction| transaction.stage(writes))
+    }
+
+    pub(crate) fn has_statement_keys(&self) -> bool {
+        self.with(|transaction| transaction.has_statement_keys())
+    }
+
+    pub(crate) fn has_deferred_keys(&self) -> bool {
+        self.with(|transaction| transaction.has_deferred_keys())
+    }
+
+    pub(crate) fn check_statement_keys(&self, is_deferred: impl Fn(IndexId) -> bool) -> Result<()> {
+        self.with(|transaction| transaction.check_statement_keys(is_deferred))
+    }
+
+    pub(crate) fn check_deferred_keys(&self, is_deferred: impl Fn(IndexId) -> bool) -> Result<()> {
+        self.with(|transaction| transaction.check_deferred_keys(is_deferred))
     }
 
     pub(crate) fn lock(&self, tag: LockTag, mode: LockMode) -> Result<Option<LockWait>> {

@@ -226,6 +226,7 @@ impl Session {
             Err(_) => settings.roll_back_to(open.settings_mark),
         }
         drop(settings);
+        self.forget_ended_tables();
         self.after_transaction();
         self.shared.sync_identity();
         committed.map(|_| ())
@@ -234,6 +235,7 @@ impl Session {
     /// All of a commit that may wait: deferred checks, then the locks of a SERIALIZABLE transaction and the checks made under them.
     async fn before_commit(&mut self) -> Result<()> {
         self.check_deferred_constraints().await?;
+        self.run_on_commit_actions()?;
         while let Some(open) = &self.transaction
             && let Some(wait) = open.txn.prepare_commit()?
         {

@@ -154,6 +154,7 @@ fn context() -> SystemContext<'static> {
         unique: true,
         primary: true,
         nulls_not_distinct: false,
+        deferrable: false,
         predicate: None,
     };
     catalog.put_relation(relation(16405, "t_pkey", RelationKind::Index(definition.clone())));

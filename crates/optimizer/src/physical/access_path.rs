@@ -90,6 +90,7 @@ impl Planner<'_> {
     fn is_unique(&self, scan: &Scan, attribute: usize) -> bool {
         self.indexes(scan).any(|(_, index)| {
             index.unique
+                && !index.deferrable
                 && index.predicate.is_none()
                 && matches!(&index.columns[..], [column] if matches!(column.key, IndexKey::Attribute(own) if own == attribute))
         })
@@ -133,7 +134,9 @@ impl Planner<'_> {
             sources,
             hidden,
             key_types: index.columns.iter().map(|column| column.ty).collect(),
-            unique: index.unique && matched.equal.len() + usize::from(matched.any_of.is_some()) == index.columns.len(),
+            unique: index.unique
+                && !index.deferrable
+                && matched.equal.len() + usize::from(matched.any_of.is_some()) == index.columns.len(),
             equal: matched.equal,
             any_of: matched.any_of,
             lower: matched.lower,

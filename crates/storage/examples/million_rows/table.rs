@@ -35,6 +35,7 @@ pub(crate) fn empty() -> TableData {
         id: PRIMARY_KEY,
         unique: true,
         nulls_not_distinct: false,
+        deferrable: false,
         order: [KeyOrder::ASCENDING].into(),
         attributes: Some([0].into()),
         trimmed: [false].into(),

@@ -27,6 +27,7 @@ fn shape(id: IndexId, unique: bool) -> Arc<IndexShape> {
         id,
         unique,
         nulls_not_distinct: false,
+        deferrable: false,
         order: [KeyOrder::ASCENDING].into(),
         attributes: (id == PLAIN).then(|| [0].into()),
         trimmed: [false].into(),

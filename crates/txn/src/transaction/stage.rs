@@ -250,7 +250,9 @@ impl Transaction {
                 if asked == Asked::Held {
                     keys.remember_from(earlier, version)?;
                 }
-                if self.key_is_taken(table, shape, row, asked, keys)? {
+                if shape.deferrable {
+                    self.note_deferrable_key(table, shape, row, asked, &keys.new);
+                } else if self.key_is_taken(table, shape, row, asked, keys)? {
                     let after = after.expect("a new key is a new row's");
                     return Err(Halt::Failed(self.duplicate_key(shape, after)));
                 }
@@ -310,7 +312,7 @@ impl Transaction {
         let mut changes = TableChanges::default();
         for (row, before, after) in &writes.updates {
             self.check_current(writes.table, *row, Some(before), LockMode::NoKeyUpdate)?;
-            self.check_free(&content, *row, after)?;
+            self.check_free(writes.table, &content, *row, after)?;
             content.update(*row, self.id, after)?;
             changes.record(*row, RowChange { before: Some(Arc::clone(before)), after: Some(Arc::clone(after)) });
         }
@@ -325,12 +327,12 @@ impl Transaction {
             if count < SHORTEST_RUN {
                 for position in 0..count {
                     let (row, values) = (RowId(first.0 + position as u64), row_of(columns, position));
-                    self.check_free(&content, row, &values)?;
+                    self.check_free(writes.table, &content, row, &values)?;
                     content.insert(row, self.id, &values)?;
                     changes.rows.insert(row, RowChange { before: None, after: Some(values) });
                 }
             } else {
-                self.check_run_free(&content, columns)?;
+                self.check_run_free(writes.table, &content, columns)?;
                 content.insert_columns(first, self.id, columns)?;
                 changes.inserted.push(InsertedRun { first, columns: columns.clone() });
             }
@@ -339,11 +341,16 @@ impl Transaction {
     }
 
     /// 23505 unless the row's unique keys are free in this content, or its own.
-    fn check_free(&self, content: &TableData, row: RowId, values: &Row) -> Result<()> {
+    fn check_free(&mut self, table: TableId, content: &TableData, row: RowId, values: &Row) -> Result<()> {
         let mut key = Vec::new();
         for (shape, tree) in content.indexes.iter().filter(|(shape, _)| shape.unique) {
             let Some(null) = shape.row_key(values, &mut key)? else { continue };
-            if is_constrained(shape, null) && tree.get(&key).is_some_and(|owner| owner != row) {
+            if !is_constrained(shape, null) || tree.get(&key).is_none_or(|owner| owner == row) {
+                continue;
+            }
+            if shape.deferrable {
+                self.deferrable_keys.note(table, shape, &key);
+            } else {
                 return Err(self.duplicate_key(shape, values));
             }
         }
@@ -351,7 +358,7 @@ impl Transaction {
     }
 
     /// The same for many new rows, which must differ among themselves too.
-    fn check_run_free(&self, content: &TableData, columns: &[Arc<Column>]) -> Result<()> {
+    fn check_run_free(&mut self, table: TableId, content: &TableData, columns: &[Arc<Column>]) -> Result<()> {
         let count = columns.first().map_or(0, |column| column.len());
         for (shape, tree) in content.indexes.iter().filter(|(shape, _)| shape.unique) {
             let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(count);
@@ -359,7 +366,12 @@ impl Transaction {
             for position in 0..count {
                 let values = row_of(columns, position);
                 let Some(null) = shape.row_key(&values, &mut key)? else { continue };
-                if is_constrained(shape, null) && (tree.get(&key).is_some() || !seen.insert(key.clone())) {
+                if !is_constrained(shape, null) || (tree.get(&key).is_none() && seen.insert(key.clone())) {
+                    continue;
+                }
+                if shape.deferrable {
+                    self.deferrable_keys.note(table, shape, &key);
+                } else {
                     return Err(self.duplicate_key(shape, &values));
                 }
             }

@@ -58,6 +58,7 @@ fn shape() -> Arc<IndexShape> {
         id: PKEY,
         unique: true,
         nulls_not_distinct: false,
+        deferrable: false,
         order: [KeyOrder::ASCENDING].into(),
         attributes: Some([0].into()),
         trimmed: [false].into(),
@@ -97,6 +98,7 @@ fn store(rows: &[(i32, i32)]) -> Arc<Store> {
         unique: true,
         primary: true,
         nulls_not_distinct: false,
+        deferrable: false,
         predicate: None,
     };
     catalog.put_relation(relation(Oid(PKEY.0), "t_pkey", RelationKind::Index(index), Vec::new()));
