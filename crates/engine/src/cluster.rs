@@ -18,6 +18,7 @@ use crate::{
     plan_cache::PlanCache,
     session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
+    shape_cache::ShapeCache,
     timer::Timer,
 };
 
@@ -30,6 +31,7 @@ pub struct Database {
     pub comment: Option<Arc<str>>,
     pub store: Arc<Store>,
     pub(crate) plans: Arc<PlanCache>,
+    pub(crate) shapes: Arc<ShapeCache>,
 }
 
 /// Everything that sessions share.
@@ -89,8 +91,16 @@ impl Cluster {
     }
 
     fn put_database(&self, oid: Oid, name: &str, is_template: bool, allow_connections: bool, store: Arc<Store>) {
-        let database =
-            Database { oid, name: name.into(), is_template, allow_connections, comment: None, store, plans: Arc::default() };
+        let database = Database {
+            oid,
+            name: name.into(),
+            is_template,
+            allow_connections,
+            comment: None,
+            store,
+            plans: Arc::default(),
+            shapes: Arc::default(),
+        };
         self.databases.write().insert(name.into(), Arc::new(database));
     }
 
@@ -167,6 +177,7 @@ impl Cluster {
             comment: old.comment.clone(),
             store: old.store.clone(),
             plans: old.plans.clone(),
+            shapes: old.shapes.clone(),
         };
         databases.insert(new_name.into(), Arc::new(renamed));
         Ok(())

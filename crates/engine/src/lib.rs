@@ -23,6 +23,8 @@ pub mod password;
 pub mod plan_cache;
 pub mod session;
 pub mod settings;
+mod shape_cache;
+mod statement_shape;
 pub mod system_catalog;
 mod timer;
 

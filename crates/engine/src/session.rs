@@ -31,6 +31,7 @@ pub mod outcome;
 pub mod query;
 pub(crate) mod referential_integrity;
 mod rerun;
+mod shaped;
 pub mod shared;
 pub(crate) mod shared_transaction;
 pub mod statement;

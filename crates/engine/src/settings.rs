@@ -8,10 +8,13 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use txn::IsolationLevel;
 use types::{
     Error, FormatSettings, Result, SqlState,
     format_settings::{DateOrder, DateStyle},
 };
+
+use crate::session::transaction_control::isolation_named;
 
 mod format;
 mod value;
@@ -144,12 +147,24 @@ pub struct Settings {
     /// What to put back when the transaction or a savepoint is rolled back (None: it was at its default).
     undo: Vec<Undo>,
     format: Arc<FormatSettings>,
+    every_statement: EveryStatement,
     /// Reported settings changed since the client was last told.
     unreported: Vec<&'static str>,
     /// transaction_isolation, transaction_read_only and transaction_deferrable while a transaction is open.
     transaction: Option<[&'static str; 3]>,
     /// How often `role` or `session_authorization` may have changed.
     authorization_changes: u64,
+}
+
+/// The settings that every transaction or statement asks for, looked up when one changes and not when one is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct EveryStatement {
+    pub isolation: IsolationLevel,
+    pub read_only: bool,
+    pub deferrable: bool,
+    pub search_path: Arc<str>,
+    pub statement_timeout_ms: u64,
+    pub lock_timeout_ms: u64,
 }
 
 #[derive(Debug)]
@@ -178,11 +193,13 @@ impl Settings {
             session_defaults,
             undo: Vec::new(),
             format: Arc::default(),
+            every_statement: EveryStatement::default(),
             unreported: Vec::new(),
             transaction: None,
             authorization_changes: 0,
         };
         settings.rebuild_format();
+        settings.rebuild_every_statement();
         settings
     }
 
@@ -244,12 +261,14 @@ impl Settings {
         let value = canonical_value(fact, value)?;
         self.session_defaults.insert(key, value);
         self.rebuild_format();
+        self.rebuild_every_statement();
         Ok(())
     }
 
     /// Sets a value that users may not change themselves (session_authorization, is_superuser).
     pub fn set_internal(&mut self, name: &str, value: &str) {
         self.session_defaults.insert(name.to_ascii_lowercase(), value.to_owned());
+        self.rebuild_every_statement();
         self.authorization_changes += 1;
     }
 
@@ -316,6 +335,7 @@ impl Settings {
         if matches!(key, "datestyle" | "intervalstyle" | "timezone" | "bytea_output" | "extra_float_digits") {
             self.rebuild_format();
         }
+        self.rebuild_every_statement();
     }
 
     /// Where a transaction or savepoint begins.
@@ -384,6 +404,21 @@ impl Settings {
             &text("bytea_output"),
             &text("extra_float_digits"),
         ));
+    }
+
+    pub(crate) fn every_statement(&self) -> &EveryStatement {
+        &self.every_statement
+    }
+
+    fn rebuild_every_statement(&mut self) {
+        self.every_statement = EveryStatement {
+            isolation: isolation_named(self.get("default_transaction_isolation").unwrap_or_default()).unwrap_or_default(),
+            read_only: self.flag("default_transaction_read_only"),
+            deferrable: self.flag("default_transaction_deferrable"),
+            search_path: self.get("search_path").unwrap_or_default().into(),
+            statement_timeout_ms: self.milliseconds("statement_timeout"),
+            lock_timeout_ms: self.milliseconds("lock_timeout"),
+        };
     }
 
     /// Reported settings that changed since the last call, with their values.
@@ -496,7 +531,7 @@ mod tests {
         settings.commit();
         assert_eq!(settings.show("work_mem").unwrap(), "4MB");
         assert_eq!(settings.show("statement_timeout").unwrap(), "1min");
-        assert_eq!(settings.milliseconds("statement_timeout"), 60_000);
+        assert_eq!(settings.every_statement().statement_timeout_ms, 60_000);
         settings.roll_back_to(mark);
         assert_eq!(settings.show("statement_timeout").unwrap(), "1min", "a committed value is not undone");
     }

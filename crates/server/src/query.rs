@@ -21,6 +21,17 @@ pub(crate) struct Rest {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(crate) async fn simple_query(&mut self, session: &mut Session, sql: &str) -> io::Result<()> {
         session.drop_unnamed();
+        if let Some(outcome) = session.execute_shaped(sql).await {
+            let done = match outcome {
+                Ok(outcome) => self.send_outcome(session, outcome, true).await?,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
+                self.report(session, &error);
+            }
+            self.finish_query(session).await;
+            return Ok(());
+        }
         match session.parse(sql) {
             Ok(statements) if statements.is_empty() => {
                 backend::plain(&mut self.output, b'I');

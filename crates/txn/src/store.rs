@@ -10,7 +10,7 @@ use std::{
 
 use catalog::Catalog;
 use parking_lot::{Mutex, RwLock};
-use storage::TxnId;
+use storage::{TableId, TxnId};
 
 use crate::{
     CommitSeq, DatabaseState, Transaction,
@@ -94,6 +94,11 @@ impl Store {
     /// The number of the newest commit.
     pub fn seq(&self) -> CommitSeq {
         self.published.read().state.seq
+    }
+
+    /// How many rows a table has in it.
+    pub fn row_count(&self, table: TableId) -> Option<usize> {
+        self.published.read().state.tables.get(&table).map(|version| version.rows.len())
     }
 
     /// The newest committed definitions.

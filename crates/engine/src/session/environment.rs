@@ -12,7 +12,7 @@ use crate::{access::Authority, clock, system_catalog::WireType};
 /// The names of the last statement, kept while neither catalog nor search path changes.
 #[derive(Default)]
 pub(crate) struct NamesCache {
-    search_path_text: String,
+    search_path_text: Arc<str>,
     /// Whose rights decide which schemas are searched.
     role: Oid,
     roles_version: u64,
@@ -26,10 +26,10 @@ pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
     let role = session.shared.current_role();
     let roles = session.shared.roles();
     let settings = session.shared.settings.lock();
-    let text = settings.get("search_path")?;
+    let text = &settings.every_statement().search_path;
     if let Some(cached) = &session.names.cached
         && cached.catalog.version() == catalog.version()
-        && session.names.search_path_text == text
+        && session.names.search_path_text == *text
         && session.names.role == role.oid
         && session.names.roles_version == roles.version()
     {
@@ -43,7 +43,7 @@ pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
     let names = Arc::new(session.hooks.complete_names(Names::new(catalog, path)));
     session.names.role = role.oid;
     session.names.roles_version = roles.version();
-    session.names.search_path_text = text.to_owned();
+    session.names.search_path_text = text.clone();
     session.names.cached = Some(names.clone());
     Ok(names)
 }

@@ -16,7 +16,7 @@ pub struct PreparedStatement {
     pub name: Arc<str>,
     pub text: Arc<str>,
     /// None for an empty query string.
-    pub(crate) statement: Option<ParsedStatement>,
+    pub(crate) statement: Option<Arc<ParsedStatement>>,
     pub parameters: Vec<SqlType>,
     /// None when it returns no rows.
     pub columns: Option<Arc<[OutputColumn]>>,
@@ -82,11 +82,7 @@ impl Session {
         if !name.is_empty() && self.prepared.contains_key(name) {
             return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, format!("prepared statement \"{name}\" already exists")));
         }
-        let mut statements = binder::parse::parse(sql)?;
-        if statements.len() > 1 {
-            return Err(Error::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement"));
-        }
-        let statement = statements.pop();
+        let statement = Session::parse_one(sql)?;
         let hints = self.parameter_hints(parameter_types)?;
         let prepared = self.analyse(name, sql.into(), statement, &hints, from_sql)?;
         self.prepared.insert(prepared.name.clone(), prepared.clone());
@@ -94,6 +90,15 @@ impl Session {
             self.list_prepared();
         }
         Ok(prepared)
+    }
+
+    /// The only statement of a text; None when it is empty.
+    fn parse_one(sql: &str) -> Result<Option<Arc<ParsedStatement>>> {
+        let mut statements = binder::parse::parse(sql)?;
+        if statements.len() > 1 {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement"));
+        }
+        Ok(statements.pop().map(Arc::new))
     }
 
     fn parameter_hints(&mut self, parameter_types: &[Oid]) -> Result<Vec<Option<SqlType>>> {
@@ -118,7 +123,7 @@ impl Session {
         &mut self,
         name: &str,
         text: Arc<str>,
-        statement: Option<ParsedStatement>,
+        statement: Option<Arc<ParsedStatement>>,
         hints: &[Option<SqlType>],
         from_sql: bool,
     ) -> Result<Arc<PreparedStatement>> {
@@ -318,7 +323,7 @@ impl Session {
         self.begin_statement()?;
         let names = super::environment::names(self)?;
         let kept = statement.planned.lock().clone();
-        Ok(match kept.filter(|plan| plan.is_valid_for(&names)) {
+        Ok(match kept.filter(|plan| plan.is_valid_for(&names) && self.still_fits(plan)) {
             Some(plan) => plan,
             None => {
                 let plan = self.plan(&parsed.node, Some(statement.text.clone()), hints)?;
@@ -364,7 +369,7 @@ impl Session {
         if self.prepared.contains_key(name) {
             return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, format!("prepared statement \"{name}\" already exists")));
         }
-        let prepared = self.analyse(name, text, Some(statement), hints, true)?;
+        let prepared = self.analyse(name, text, Some(Arc::new(statement)), hints, true)?;
         self.prepared.insert(prepared.name.clone(), prepared);
         self.list_prepared();
         Ok(())

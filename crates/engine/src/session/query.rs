@@ -33,6 +33,8 @@ pub struct Planned {
     pub(crate) columns: Arc<[OutputColumn]>,
     pub(crate) parameters: Vec<SqlType>,
     pub(crate) command: Command,
+    /// Rows of the tables when the plan was made for them.
+    made_for: Vec<(TableId, usize)>,
     /// Tables read or written, to be taken from the view when it runs.
     tables: Vec<TableId>,
     /// Relations and the locks that they need against concurrent definition changes and LOCK TABLE.
@@ -73,6 +75,7 @@ impl Session {
         });
         if let Some(key) = &key
             && let Some(plan) = self.database.plans.get(key, names.catalog.version())
+            && self.still_fits(&plan)
         {
             return Ok(plan);
         }
@@ -92,6 +95,7 @@ impl Session {
             command: query.command,
             prepared: Arc::new(Prepared::new(Arc::new(query))?),
             parameters: bound.parameters,
+            made_for: touched.tables.iter().filter_map(|&table| Some((table, store.row_count(table)?))).collect(),
             tables: touched.tables,
             writes_as: if touched.modifies_permanent { Some(command_name(query_command)) } else { touched.locks_as },
             stages: touched.locks_rows || touched.modifies,
@@ -109,6 +113,14 @@ impl Session {
             self.database.plans.put(key, planned.clone());
         }
         Ok(planned)
+    }
+
+    /// Whether the tables are still about as large as they were when the plan was chosen for them.
+    pub(crate) fn still_fits(&self, plan: &Planned) -> bool {
+        plan.made_for.iter().all(|&(table, then)| {
+            let now = self.database.store.row_count(table).unwrap_or(then);
+            now.max(then) <= OUTGROWN_FROM || now.max(then) <= OUTGROWN_TIMES * now.min(then)
+        })
     }
 
     /// Runs a planned statement.
@@ -331,6 +343,10 @@ fn command_name(command: Command) -> &'static str {
 
 /// Plans that cost more than this many of the optimizer's units (about a microsecond each) leave the network threads.
 const LONG_COST: f64 = 2_000.0;
+
+/// A plan is made anew when a table has become this many times larger or smaller, unless it is small all the same.
+const OUTGROWN_TIMES: usize = 4;
+const OUTGROWN_FROM: usize = 1_000;
 
 /// All rows of an execution.
 fn drain(execution: &mut Execution) -> Result<VecDeque<Batch>> {

@@ -189,7 +189,7 @@ impl SessionShared {
 
     /// Lets others end a lock wait that is about to begin: those who cancel the statement, and lock_timeout while the guard lives.
     pub(crate) fn begin_lock_wait(&self, wait: &txn::LockWait, timer: &Timer) -> Option<Deadline> {
-        let timeout_ms = self.settings.lock().milliseconds("lock_timeout");
+        let timeout_ms = self.settings.lock().every_statement().lock_timeout_ms;
         self.set_waiting(Some(wait.handle()));
         (timeout_ms > 0).then(|| {
             let handle = wait.handle();

@@ -77,7 +77,7 @@ impl Session {
 
     /// Arms statement_timeout for the statement that runs while the guard lives.
     pub(crate) fn start_statement_deadline(&self) -> Option<Deadline> {
-        let timeout_ms = self.shared.settings.lock().milliseconds("statement_timeout");
+        let timeout_ms = self.shared.settings.lock().every_statement().statement_timeout_ms;
         (timeout_ms > 0).then(|| {
             let shared = self.shared.clone();
             self.cluster.timer.after(Duration::from_millis(timeout_ms), move || shared.cancel(CancelReason::StatementTimeout))

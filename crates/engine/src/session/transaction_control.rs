@@ -113,14 +113,11 @@ impl Session {
         let started = clock::now();
         let (options, format, settings_mark) = {
             let mut settings = self.shared.settings.lock();
-            let isolation = modes
-                .isolation
-                .or_else(|| isolation_named(settings.get("default_transaction_isolation").unwrap_or_default()))
-                .unwrap_or_default();
+            let defaults = settings.every_statement();
             let options = TransactionOptions {
-                isolation,
-                read_only: modes.read_only.unwrap_or_else(|| settings.flag("default_transaction_read_only")),
-                deferrable: modes.deferrable.unwrap_or_else(|| settings.flag("default_transaction_deferrable")),
+                isolation: modes.isolation.unwrap_or(defaults.isolation),
+                read_only: modes.read_only.unwrap_or(defaults.read_only),
+                deferrable: modes.deferrable.unwrap_or(defaults.deferrable),
             };
             let settings_mark = settings.mark();
             let mut format = FormatSettings::clone(settings.format());
