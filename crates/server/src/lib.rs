@@ -10,6 +10,7 @@
 
 mod connection;
 mod copy;
+mod event_loops;
 mod extended;
 pub mod listener;
 mod offload;

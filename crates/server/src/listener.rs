@@ -11,9 +11,9 @@ use std::{
 };
 
 use engine::Cluster;
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::connection::Connection;
+use crate::{connection::Connection, event_loops::EventLoops};
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ pub struct Server {
     tcp: TcpListener,
     unix: Option<(UnixListener, PathBuf)>,
     shared: Arc<Shared>,
+    loops: EventLoops,
 }
 
 /// What all connections share.
@@ -52,7 +53,7 @@ impl Server {
             None => None,
         };
         let shared = Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0) };
-        Ok(Server { tcp, unix, shared: Arc::new(shared) })
+        Ok(Server { tcp, unix, shared: Arc::new(shared), loops: EventLoops::start()? })
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
@@ -74,10 +75,7 @@ impl Server {
                     Err(error) => pause_after(&error).await,
                 },
                 accepted = accept_unix(self.unix.as_ref()) => match accepted {
-                    Ok(stream) => {
-                        let connection = Connection::new(stream, None, self.shared.clone());
-                        tokio::spawn(connection.run());
-                    }
+                    Ok(stream) => self.start_unix(stream),
                     Err(error) => pause_after(&error).await,
                 },
             }
@@ -90,8 +88,29 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the client has gone already");
         }
-        let connection = Connection::new(stream, Some(address), self.shared.clone());
-        tokio::spawn(connection.run());
+        let shared = self.shared.clone();
+        match stream.into_std() {
+            Ok(stream) => self.loops.spawn(async move {
+                match TcpStream::from_std(stream) {
+                    Ok(stream) => Connection::new(stream, Some(address), shared).run().await,
+                    Err(error) => tracing::warn!(%error, "a connection could not be served"),
+                }
+            }),
+            Err(error) => tracing::warn!(%error, "a connection could not be handed to its event loop"),
+        }
+    }
+
+    fn start_unix(&self, stream: UnixStream) {
+        let shared = self.shared.clone();
+        match stream.into_std() {
+            Ok(stream) => self.loops.spawn(async move {
+                match UnixStream::from_std(stream) {
+                    Ok(stream) => Connection::new(stream, None, shared).run().await,
+                    Err(error) => tracing::warn!(%error, "a connection could not be served"),
+                }
+            }),
+            Err(error) => tracing::warn!(%error, "a connection could not be handed to its event loop"),
+        }
     }
 
     async fn shut_down(self) {
@@ -117,7 +136,7 @@ async fn bind_unix(path: PathBuf) -> io::Result<(UnixListener, PathBuf)> {
         Ok(listener) => Ok((listener, path)),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             // A socket file that nobody answers on was left by a server that was killed.
-            if tokio::net::UnixStream::connect(&path).await.is_ok() {
+            if UnixStream::connect(&path).await.is_ok() {
                 return Err(error);
             }
             std::fs::remove_file(&path)?;
@@ -127,7 +146,7 @@ async fn bind_unix(path: PathBuf) -> io::Result<(UnixListener, PathBuf)> {
     }
 }
 
-async fn accept_unix(unix: Option<&(UnixListener, PathBuf)>) -> io::Result<tokio::net::UnixStream> {
+async fn accept_unix(unix: Option<&(UnixListener, PathBuf)>) -> io::Result<UnixStream> {
     match unix {
         Some((listener, _)) => listener.accept().await.map(|(stream, _)| stream),
         None => std::future::pending().await,
