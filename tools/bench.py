@@ -26,12 +26,45 @@ from local_server import LocalServer, find_program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# name, pgbench's arguments
+HOT_ROW = "UPDATE pgbench_branches SET bbalance = bbalance + 1 WHERE bid = 1;"
+
+MIXED = r"""
+\set aid random(1, :naccounts)
+\set percent random(1, 100)
+\if :percent <= 80
+SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
+\else
+\set delta random(-5000, 5000)
+UPDATE pgbench_accounts SET abalance = abalance + :delta WHERE aid = :aid;
+\endif
+"""
+
+SERIALIZABLE = r"""
+\set aid random(1, :naccounts)
+\set bid random(1, :scale)
+\set tid random(1, :scale * 10)
+\set delta random(-5000, 5000)
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+UPDATE pgbench_accounts SET abalance = abalance + :delta WHERE aid = :aid;
+SELECT abalance FROM pgbench_accounts WHERE aid = :aid;
+UPDATE pgbench_tellers SET tbalance = tbalance + :delta WHERE tid = :tid;
+UPDATE pgbench_branches SET bbalance = bbalance + :delta WHERE bid = :bid;
+INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) VALUES (:tid, :bid, :aid, :delta, CURRENT_TIMESTAMP);
+END;
+"""
+
+# name, pgbench's arguments, its script if not a built-in one
 WORKLOADS = [
-    ("select, prepared, 50 clients", ["-M", "prepared", "-S", "-c", "50", "-j", "2"]),
-    ("TPC-B, prepared, 20 clients", ["-M", "prepared", "-c", "20", "-j", "2"]),
-    ("select, prepared, 1 client", ["-M", "prepared", "-S", "-c", "1"]),
-    ("TPC-B, simple, 20 clients", ["-M", "simple", "-c", "20", "-j", "2"]),
+    ("select, prepared, 50 clients", ["-M", "prepared", "-S", "-c", "50", "-j", "2"], None),
+    ("select, simple, 50 clients", ["-M", "simple", "-S", "-c", "50", "-j", "2"], None),
+    ("select, prepared, 1 client", ["-M", "prepared", "-S", "-c", "1"], None),
+    ("TPC-B, prepared, 20 clients", ["-M", "prepared", "-c", "20", "-j", "2"], None),
+    ("TPC-B, extended, 20 clients", ["-M", "extended", "-c", "20", "-j", "2"], None),
+    ("TPC-B, simple, 20 clients", ["-M", "simple", "-c", "20", "-j", "2"], None),
+    ("TPC-B, SERIALIZABLE, 20 clients", ["-M", "prepared", "-c", "20", "-j", "2", "--max-tries", "1000"], SERIALIZABLE),
+    ("hot row, prepared, 20 clients", ["-M", "prepared", "-c", "20", "-j", "2"], HOT_ROW),
+    ("80 % reads, prepared, 50 clients", ["-M", "prepared", "-c", "50", "-j", "2"], MIXED),
+    ("a connection each, 8 clients", ["-C", "-S", "-c", "8", "-j", "2"], None),
 ]
 
 SETTINGS = """
@@ -100,7 +133,7 @@ class Target:
         before = cpu_of(self.pid)
         output = self.pgbench(["-n", "-T", str(seconds), *arguments])
         spent = cpu_of(self.pid) - before
-        count = int(re.search(r"number of transactions actually processed: (\d+)", output)[1])
+        count = max(1, int(re.search(r"number of transactions actually processed: (\d+)", output)[1]))
         return float(re.search(r"tps = ([\d.]+)", output)[1]), spent / count * 1e6
 
 
@@ -156,12 +189,35 @@ def ceiling():
             server.wait()
 
 
+def run_workload(targets, arguments, options, script):
+    """Measures all targets in turn and prints them beside each other. The ceiling's canned replies know the built-in scripts only."""
+    targets = [target for target in targets if target.loads or not script]
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        if script:
+            file.write(script)
+            file.flush()
+            # A script has no built-in variables: :scale is pgbench's own only for its own scripts.
+            variables = ["-D", f"scale={arguments.scale}", "-D", f"naccounts={arguments.scale * 100_000}"]
+            options = [*options, *variables, "-f", file.name]
+        measured = {target.name: [] for target in targets}
+        for _ in range(arguments.repeat):
+            for target in targets:
+                measured[target.name].append(target.measure(options, arguments.seconds))
+    mine = statistics.median(rate for rate, _ in measured[targets[0].name])
+    for target in targets:
+        rate = statistics.median(rate for rate, _ in measured[target.name])
+        cpu = statistics.median(cpu for _, cpu in measured[target.name])
+        ratio = "" if target is targets[0] else f"   ours is {mine / rate:.2f} of it"
+        print(f"  {target.name:<14}{rate:>10,.0f} a second{cpu:>8.1f} us of server CPU each{ratio}", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", required=True)
     parser.add_argument("--scale", type=int, default=10)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", help="the workloads whose names contain this")
     arguments = parser.parse_args()
     with LocalServer(arguments.server) as ours, postgresql() as peer, ceiling() as canned:
         targets = [Target("HeliosDB Nano", ours.port, ours.process.pid)] + [target for target in (peer, canned) if target]
@@ -170,18 +226,11 @@ def main():
                 started = time.monotonic()
                 target.pgbench(["-i", "-q", "-s", str(arguments.scale)])
                 print(f"{target.name}: loaded scale {arguments.scale} in {time.monotonic() - started:.1f} s", flush=True)
-        for name, workload in WORKLOADS:
-            measured = {target.name: [] for target in targets}
-            for _ in range(arguments.repeat):
-                for target in targets:
-                    measured[target.name].append(target.measure(workload, arguments.seconds))
-            print(f"\n{name}")
-            mine = statistics.median(rate for rate, _ in measured[targets[0].name])
-            for target in targets:
-                rate = statistics.median(rate for rate, _ in measured[target.name])
-                cpu = statistics.median(cpu for _, cpu in measured[target.name])
-                ratio = "" if target is targets[0] else f"   ours is {mine / rate:.2f} of it"
-                print(f"  {target.name:<14}{rate:>10,.0f} a second{cpu:>8.1f} us of server CPU each{ratio}", flush=True)
+        for name, options, script in WORKLOADS:
+            if arguments.only and arguments.only not in name:
+                continue
+            print(f"\n{name}", flush=True)
+            run_workload(targets, arguments, options, script)
     return 0
 
 
