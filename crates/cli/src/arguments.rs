@@ -20,7 +20,6 @@ pub(crate) struct CommandLine {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one value of it in the process")]
 pub(crate) enum Verb {
     /// Start a server; it runs in the foreground until SIGTERM or Ctrl-C
     Start(StartArguments),

@@ -108,8 +108,11 @@ async fn check(server: &TestServer, seed: u64, level: &'static str, promise: Pro
     let parameters = server.parameters();
     let client = connect(&parameters).await;
     let setup = "DROP TABLE IF EXISTS lists; CREATE TABLE lists (id int PRIMARY KEY, elements text NOT NULL);";
-    client.batch_execute(setup).await.unwrap();
-    client.batch_execute(&format!("INSERT INTO lists SELECT generate_series(0, {}), ''", KEYS - 1)).await.unwrap();
+    client.batch_execute(setup).await.expect("the lists are made");
+    client
+        .batch_execute(&format!("INSERT INTO lists SELECT generate_series(0, {}), ''", KEYS - 1))
+        .await
+        .expect("the lists are made");
     let clients = 2 + Random(seed.wrapping_mul(7919) | 1).below(29) as u64;
     let next = Arc::new(AtomicU32::new(1));
     let running: Vec<_> = (0..clients)
@@ -117,10 +120,12 @@ async fn check(server: &TestServer, seed: u64, level: &'static str, promise: Pro
         .collect();
     let mut history = Vec::new();
     for client in running {
-        history.extend(tokio::time::timeout(Duration::from_secs(60), client).await.expect("nobody hangs").unwrap());
+        history.extend(
+            tokio::time::timeout(Duration::from_secs(60), client).await.expect("nobody hangs").expect("no client panics"),
+        );
     }
     let mut finals = HashMap::new();
-    for row in client.query("SELECT id, elements FROM lists", &[]).await.unwrap() {
+    for row in client.query("SELECT id, elements FROM lists", &[]).await.expect("the lists are read") {
         finals.insert(row.get::<_, i32>(0) as u32, elements(row.get(1)));
     }
     assert_eq!(find_anomaly(&history, &finals, promise), None, "{level}, HISTORY_SEED={seed}");

@@ -16,8 +16,8 @@ fn matching(pattern: &str, schema: &str, name: &str, visible: &str) -> String {
     };
     let expression = |pattern: &str| {
         let mut text = String::from("^(");
-        let (mut quoted, mut characters) = (false, pattern.chars());
-        while let Some(character) = characters.next() {
+        let mut quoted = false;
+        for character in pattern.chars() {
             match character {
                 '"' => quoted = !quoted,
                 '*' if !quoted => text.push_str(".*"),

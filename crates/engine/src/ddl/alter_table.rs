@@ -35,7 +35,7 @@ impl Session {
             self.notice(format!("relation \"{}\" does not exist, skipping", written_name(range)));
             return Ok(command(tag));
         }
-        let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;
+        let relation = self.locked_relation(range, lock_mode(statement)).await?;
         refuse_wrong_kind(&relation, kind)?;
         for node in &statement.cmds {
             if let Some(NodeEnum::AlterTableCmd(subcommand)) = &node.node {
@@ -191,6 +191,23 @@ impl Session {
             }
         })
     }
+}
+
+/// The weakest lock under which all subcommands may run (AlterTableGetLockLevel).
+fn lock_mode(statement: &AlterTableStmt) -> LockMode {
+    let modes = statement.cmds.iter().map(|node| {
+        let Some(NodeEnum::AlterTableCmd(subcommand)) = &node.node else { return LockMode::AccessExclusive };
+        let adds_foreign_key = || {
+            let definition = subcommand.def.as_deref().and_then(|node| node.node.as_ref());
+            matches!(definition, Some(NodeEnum::Constraint(node)) if node.contype() == ConstrType::ConstrForeign)
+        };
+        match AlterTableType::try_from(subcommand.subtype) {
+            Ok(AlterTableType::AtAddConstraint) if adds_foreign_key() => LockMode::ShareRowExclusive,
+            Ok(AlterTableType::AtValidateConstraint | AlterTableType::AtSetStatistics) => LockMode::ShareUpdateExclusive,
+            _ => LockMode::AccessExclusive,
+        }
+    });
+    modes.max().unwrap_or(LockMode::AccessExclusive)
 }
 
 fn refuse_wrong_kind(relation: &Relation, kind: ObjectType) -> Result<()> {

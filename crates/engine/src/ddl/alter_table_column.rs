@@ -314,19 +314,18 @@ impl Session {
 fn refuse_dependent_views(catalog: &catalog::Catalog, relation: &Relation, attribute: &Attribute) -> Result<()> {
     let Some((position, _)) = relation.attribute(&attribute.name) else { return Ok(()) };
     let column = Object::Column(relation.oid, position);
-    let dependents = dependencies::dependencies(catalog);
-    let views =
-        dependents.iter().filter(|dependency| dependency.on == column).filter_map(|dependency| match dependency.dependent {
-            Object::Relation(oid) => catalog.relation(oid),
-            _ => None,
-        });
-    for view in
-        views.filter(|relation| matches!(relation.kind, RelationKind::View { .. } | RelationKind::MaterializedView { .. }))
-    {
-        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a view or rule")
-            .detail(format!("rule _RETURN on view {} depends on column \"{}\"", view.name, attribute.name)));
+    let dependencies = dependencies::dependencies(catalog);
+    let mut relations = dependencies
+        .iter()
+        .filter(|dependency| dependency.on == column)
+        .filter_map(|dependency| if let Object::Relation(oid) = dependency.dependent { catalog.relation(oid) } else { None });
+    let is_view =
+        |relation: &&Arc<Relation>| matches!(relation.kind, RelationKind::View { .. } | RelationKind::MaterializedView { .. });
+    match relations.find(is_view) {
+        Some(view) => Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot alter type of a column used by a view or rule")
+            .detail(format!("rule _RETURN on view {} depends on column \"{}\"", view.name, attribute.name))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Drops a column: its values, the indexes and constraints on it, its sequence. Its position stays, dead.

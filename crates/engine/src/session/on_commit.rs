@@ -66,7 +66,7 @@ impl Session {
         let mut filled = Vec::new();
         for table in emptied {
             let Some(storage) = table.storage() else { continue };
-            if self.open_transaction()?.txn.newest_table(storage)?.rows.len() > 0 {
+            if !self.open_transaction()?.txn.newest_table(storage)?.rows.is_empty() {
                 filled.push(table);
             }
         }

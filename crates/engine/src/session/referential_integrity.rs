@@ -68,7 +68,7 @@ pub(crate) enum Event {
 
 /// What must be done about it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Action {
+enum ReferentialAction {
     NoAction,
     Restrict,
     Cascade,
@@ -76,14 +76,14 @@ enum Action {
     SetDefault,
 }
 
-impl Action {
-    fn of(letter: char) -> Action {
+impl ReferentialAction {
+    fn of(letter: char) -> ReferentialAction {
         match letter {
-            'r' => Action::Restrict,
-            'c' => Action::Cascade,
-            'n' => Action::SetNull,
-            'd' => Action::SetDefault,
-            _ => Action::NoAction,
+            'r' => ReferentialAction::Restrict,
+            'c' => ReferentialAction::Cascade,
+            'n' => ReferentialAction::SetNull,
+            'd' => ReferentialAction::SetDefault,
+            _ => ReferentialAction::NoAction,
         }
     }
 }
@@ -329,11 +329,11 @@ impl Reference {
         self.violation(message, detail)
     }
 
-    fn action(&self, event: &Event) -> Action {
+    fn action(&self, event: &Event) -> ReferentialAction {
         match event {
-            Event::Referenced(_) => Action::NoAction,
-            Event::Deleted(_) => Action::of(self.key.on_delete),
-            Event::Updated(..) => Action::of(self.key.on_update),
+            Event::Referenced(_) => ReferentialAction::NoAction,
+            Event::Deleted(_) => ReferentialAction::of(self.key.on_delete),
+            Event::Updated(..) => ReferentialAction::of(self.key.on_update),
         }
     }
 }
@@ -350,7 +350,7 @@ impl Session {
     pub(crate) async fn follow_up(&mut self, references: &References, writes: &StatementWrites) -> Result<()> {
         for follow_up in references.follow_ups(writes) {
             let action = follow_up.reference.action(&follow_up.event);
-            if action == Action::NoAction && self.is_deferred(&follow_up.reference.constraint) {
+            if action == ReferentialAction::NoAction && self.is_deferred(&follow_up.reference.constraint) {
                 self.defer(follow_up)?;
                 continue;
             }
@@ -365,7 +365,7 @@ impl Session {
 
     /// Makes a check that was put off.
     pub(crate) async fn check_deferred(&mut self, follow_up: &FollowUp) -> Result<()> {
-        self.carry_out(follow_up, Action::NoAction).await
+        self.carry_out(follow_up, ReferentialAction::NoAction).await
     }
 
     /// Whether what a SERIALIZABLE transaction took away is referenced after all, now that its rows are locked for the commit.
@@ -375,7 +375,7 @@ impl Session {
         Ok(!self.newest_has_referenced(reference, key).await? && self.newest_has_referencing(reference, key).await?)
     }
 
-    async fn carry_out(&mut self, follow_up: &FollowUp, action: Action) -> Result<()> {
+    async fn carry_out(&mut self, follow_up: &FollowUp, action: ReferentialAction) -> Result<()> {
         let reference = &*follow_up.reference;
         let (old, new) = match &follow_up.event {
             Event::Referenced(key) => return self.check_reference(reference, key).await,
@@ -384,24 +384,26 @@ impl Session {
         };
         let types = reference.referenced_types();
         let statement = match (action, new) {
-            (Action::NoAction | Action::Restrict, _) => return self.refuse_while_referenced(reference, old, action).await,
-            (Action::Cascade, None) => reference.delete_referencing(),
-            (Action::Cascade, Some(new)) => {
+            (ReferentialAction::NoAction | ReferentialAction::Restrict, _) => {
+                return self.refuse_while_referenced(reference, old, action).await;
+            }
+            (ReferentialAction::Cascade, None) => reference.delete_referencing(),
+            (ReferentialAction::Cascade, Some(new)) => {
                 let both = types.iter().chain(&types).copied().collect::<Vec<_>>();
                 let values = new.iter().chain(old).cloned().collect();
                 self.run_internal(&reference.update_referencing(), &both, values).await?;
                 return self.refuse_newer_references(reference, old).await;
             }
-            (Action::SetNull, _) | (Action::SetDefault, _) => {
+            (ReferentialAction::SetNull, _) | (ReferentialAction::SetDefault, _) => {
                 let chosen = if new.is_none() { &reference.key.delete_set_columns } else { &Vec::new() };
                 let columns = if chosen.is_empty() { &reference.key.columns } else { chosen };
-                reference.reset_referencing(if action == Action::SetNull { "NULL" } else { "DEFAULT" }, columns)
+                reference.reset_referencing(if action == ReferentialAction::SetNull { "NULL" } else { "DEFAULT" }, columns)
             }
         };
         self.run_internal(&statement, &types, old.clone()).await?;
-        if action == Action::SetDefault {
+        if action == ReferentialAction::SetDefault {
             // The default may be the very key that goes.
-            return self.refuse_while_referenced(reference, old, Action::NoAction).await;
+            return self.refuse_while_referenced(reference, old, ReferentialAction::NoAction).await;
         }
         self.refuse_newer_references(reference, old).await
     }
@@ -423,10 +425,10 @@ impl Session {
     }
 
     /// 23503 while rows reference a key that goes, unless (NO ACTION) another row has it again.
-    async fn refuse_while_referenced(&mut self, reference: &Reference, key: &[Datum], action: Action) -> Result<()> {
+    async fn refuse_while_referenced(&mut self, reference: &Reference, key: &[Datum], action: ReferentialAction) -> Result<()> {
         let types = reference.referenced_types();
         let refreshes = self.isolation()?.refreshes();
-        let is_back = if action == Action::Restrict {
+        let is_back = if action == ReferentialAction::Restrict {
             false
         } else if refreshes {
             self.run_internal(&reference.find_referenced(true), &types, key.to_vec()).await? > 0
