@@ -168,7 +168,8 @@ impl Session {
                     )
                     .hint(format!("You can drop {} {} instead.", table.kind_name(), table.name)));
                 }
-                doomed.push(Object::Relation(*relation));
+                // The relation of its attributes is part of it.
+                doomed.push(Object::Type(ty.oid));
                 return Ok(());
             }
             UserTypeKind::Array { element } => {
