@@ -9,7 +9,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::failure::Failure;
+use crate::{
+    configuration::{Configuration, find_file},
+    failure::Failure,
+};
 
 /// A PostgreSQL-compatible database in memory.
 #[derive(Debug, Parser)]
@@ -33,8 +36,10 @@ pub(crate) enum Verb {
     Restore(crate::restore::RestoreArguments),
     #[command(hide = true)]
     Status(Later),
-    #[command(hide = true)]
-    Config(Later),
+    /// Show or check the configuration
+    Config(crate::config::ConfigArguments),
+    /// Hash a password read from standard input, for the configuration file
+    HashPassword(crate::hash_password::HashPasswordArguments),
 }
 
 /// The arguments of a command that a later version brings.
@@ -50,12 +55,11 @@ pub(crate) struct StartArguments {
     /// Keep everything in memory; nothing is written to disk
     #[arg(long)]
     memory: bool,
-    /// TCP port; 0 lets the system choose one, which is then printed
-    #[arg(long, default_value_t = 5432)]
-    port: u16,
+    #[arg(long, help = "TCP port [default: 5432]; 0 lets the system choose one, which is then printed")]
+    port: Option<u16>,
     /// Address or host name to listen on. Whatever it is, only this machine may connect without a password
-    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
-    listen: String,
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     /// Also listen on the Unix socket .s.PGSQL.<port> in this directory
     #[arg(long, value_name = "DIR")]
     socket_dir: Option<PathBuf>,
@@ -63,8 +67,14 @@ pub(crate) struct StartArguments {
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
     /// Connections at a time; one more is refused with "too many connections"
-    #[arg(long, default_value_t = 100, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=262_143))]
-    max_connections: u32,
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=262_143))]
+    max_connections: Option<u32>,
+    /// Configuration file; flags beat it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// trust, password or scram-sha-256
+    #[arg(long, value_name = "METHOD")]
+    auth: Option<String>,
     /// Dump the default database when the server ends (SIGTERM, Ctrl-C); exit code 1 when that fails
     #[arg(long)]
     dump_on_shutdown: bool,
@@ -84,13 +94,6 @@ struct LaterStartArguments {
     #[arg(long, hide = true)]
     data_dir: Option<PathBuf>,
     #[arg(long, hide = true)]
-    config: Option<PathBuf>,
-    /// Where the configuration file may also be named.
-    #[arg(skip = std::env::var_os("HELIOSDB_CONFIG"))]
-    config_of_environment: Option<OsString>,
-    #[arg(long, hide = true)]
-    auth: Option<String>,
-    #[arg(long, hide = true)]
     tls_cert: Option<PathBuf>,
     #[arg(long, hide = true)]
     tls_key: Option<PathBuf>,
@@ -103,13 +106,8 @@ struct LaterStartArguments {
 impl LaterStartArguments {
     /// The first of them that was given.
     fn given(&self) -> Option<&'static str> {
-        // Trust is what there is, so asking for it by name is no surprise.
-        let other_auth = self.auth.as_deref().is_some_and(|method| method != "trust");
         [
             (self.data_dir.is_some(), "--data-dir (only --memory is)"),
-            (self.config.is_some(), "--config"),
-            (self.config_of_environment.is_some(), "a configuration file (the environment variable HELIOSDB_CONFIG)"),
-            (other_auth, "an authentication method other than trust (--auth)"),
             (self.tls_cert.is_some(), "--tls-cert"),
             (self.tls_key.is_some(), "--tls-key"),
             (self.dump_schedule.is_some(), "--dump-schedule"),
@@ -121,13 +119,14 @@ impl LaterStartArguments {
 }
 
 /// What `start` does, resolved.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct StartSettings {
     pub listen: IpAddr,
     pub port: u16,
     pub socket_dir: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
     pub max_connections: usize,
+    pub configuration: Configuration,
     /// Where the database is dumped to at the end.
     pub last_dump: Option<PathBuf>,
     pub restore: Option<PathBuf>,
@@ -141,13 +140,24 @@ impl StartArguments {
         if !self.memory {
             return Err(Failure::usage("say where the data lives: heliosdb-nano start --memory"));
         }
-        let listen = resolve(&self.listen)?;
+        let flag = |name, flag, value: Option<String>| value.map(|value| (name, flag, value));
+        let flags = [
+            flag("server.listen", "--listen", self.listen),
+            flag("server.port", "--port", self.port.map(|port| port.to_string())),
+            flag("server.max_connections", "--max-connections", self.max_connections.map(|count| count.to_string())),
+            flag("server.socket_dir", "--socket-dir", self.socket_dir.map(|path| path.to_string_lossy().into_owned())),
+            flag("auth.method", "--auth", self.auth),
+        ];
+        let file = find_file(self.config);
+        let configuration = Configuration::resolve(file.as_deref(), flags.into_iter().flatten().collect())?;
+        let socket_dir = configuration.text("server.socket_dir");
         Ok(StartSettings {
-            listen,
-            port: self.port,
-            socket_dir: self.socket_dir,
+            listen: resolve(configuration.text("server.listen"))?,
+            port: u16::try_from(configuration.number("server.port")).unwrap_or(u16::MAX),
+            socket_dir: (!socket_dir.is_empty()).then(|| socket_dir.into()),
             pid_file: self.pid_file,
-            max_connections: self.max_connections as usize,
+            max_connections: usize::try_from(configuration.number("server.max_connections")).unwrap_or(usize::MAX),
+            configuration,
             last_dump: self.dump_on_shutdown.then_some(self.dump_file),
             restore: self.restore,
         })
@@ -198,11 +208,7 @@ mod tests {
     fn start(arguments: &[&str]) -> Result<StartSettings, Failure> {
         let line = ["heliosdb-nano", "start"].iter().chain(arguments);
         match CommandLine::try_parse_from(line).map_err(|error| Failure::usage(in_one_line(&error)))?.verb {
-            Verb::Start(mut arguments) => {
-                // The tests must not depend on the environment they run in.
-                arguments.later.config_of_environment = None;
-                arguments.checked()
-            }
+            Verb::Start(arguments) => arguments.checked(),
             other => panic!("{other:?}"),
         }
     }
@@ -229,9 +235,9 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_is_refused_by_name() {
         for (arguments, word) in [
-            (&["--memory", "--config", "c.toml"][..], "--config"),
+            (&["--memory", "--config", "c.toml"][..], "c.toml"),
             (&["--data-dir", "d"], "--data-dir"),
-            (&["--memory", "--auth", "password"], "--auth"),
+            (&["--memory", "--auth", "password"], "[[auth.users]]"),
             (&["--memory", "--dump-schedule", "0 2 * * *"], "--dump-schedule"),
             (&["--memory", "--http-port", "8080"], "--http-port"),
         ] {

@@ -6,9 +6,12 @@
 //! **Does not know** what a statement means: all of it goes through [`connection::Connection`] to a session.
 
 mod arguments;
+mod config;
+mod configuration;
 mod connection;
 mod dump;
 mod failure;
+mod hash_password;
 mod pid_file;
 mod progress;
 mod repl;
@@ -42,7 +45,8 @@ fn main() -> ExitCode {
         Verb::Dump(arguments) => arguments.run(),
         Verb::Restore(arguments) => arguments.run(),
         Verb::Status(_) => Err(Failure::not_yet("the command status")),
-        Verb::Config(_) => Err(Failure::not_yet("the command config")),
+        Verb::Config(arguments) => arguments.run(),
+        Verb::HashPassword(arguments) => arguments.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

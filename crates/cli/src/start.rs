@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use engine::{Cluster, DEFAULT_DATABASE};
@@ -13,16 +13,21 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use server::{Server, ServerOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use catalog::{Role, role::Membership};
+use types::Oid;
+
 use crate::{
-    arguments::StartSettings, connection::local::Local, dump, failure::Failure, pid_file::PidFile, progress::ProgressBar,
+    arguments::StartSettings, configuration::Configuration, connection::local::Local, dump, failure::Failure, pid_file::PidFile,
+    progress::ProgressBar,
 };
 
 pub(crate) fn start(settings: &StartSettings) -> Result<(), Failure> {
     let started = Instant::now();
+    let level = settings.configuration.text("logging.level");
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level)),
         )
         .init();
     raise_descriptor_limit();
@@ -40,11 +45,18 @@ async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure
         port: settings.port,
         socket_dir: settings.socket_dir.clone(),
         max_connections: settings.max_connections,
+        auth: server::AuthOptions {
+            method: settings.configuration.auth_method(),
+            allow_remote_cleartext: settings.configuration.text("auth.allow_remote_cleartext") == "true",
+        },
+        authentication_timeout: Duration::from_secs(settings.configuration.number("auth.timeout_secs")),
     };
     // Listened for from the start, so that a signal just after "ready" ends the server cleanly too.
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let cluster = Arc::new(Cluster::new());
+    cluster.set_limits(settings.configuration.limits())?;
+    make_users(&cluster, &settings.configuration);
     if let Some(path) = &settings.restore {
         restore_into(&cluster, path)?;
     }
@@ -82,6 +94,28 @@ fn dump_from(cluster: &Arc<Cluster>, path: &Path) -> Result<(), Failure> {
     let format = dump::format_of(path);
     dump::dump(&mut connection, path, format, false, durability::Compression::Zstd, &[], &mut ProgressBar::hidden())
         .map_err(|error| Failure::operation(format!("the dump at the end failed, and the data are lost: {}", error.message())))
+}
+
+/// The users of the configuration are SQL roles: read and write by membership in the predefined roles, admin as superuser.
+fn make_users(cluster: &Cluster, configuration: &Configuration) {
+    for user in &configuration.users {
+        let oid = cluster.allocate_oid();
+        cluster.change_roles(|roles| {
+            let oid = roles.named(&user.name).map_or(oid, |known| known.oid);
+            let is_admin = user.roles.iter().any(|role| role == "admin");
+            let mut role = if is_admin { Role::administrator(oid, &user.name) } else { Role::new(oid, &user.name) };
+            role.can_login = true;
+            role.password = Some(user.password_hash.as_str().into());
+            let writes = user.roles.iter().any(|role| role == "write");
+            let groups = [(Oid::READ_ALL_DATA_ROLE, true), (Oid::WRITE_ALL_DATA_ROLE, writes)];
+            role.memberships = groups
+                .into_iter()
+                .filter(|(_, wanted)| *wanted && !is_admin)
+                .map(|(role, _)| Membership { role, grantor: Oid::BOOTSTRAP_ROLE, admin: false })
+                .collect();
+            roles.put(role);
+        });
+    }
 }
 
 fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {

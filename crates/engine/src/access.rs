@@ -249,6 +249,10 @@ impl Authority {
     }
 }
 
+pub fn denied_connect(database: &str) -> Error {
+    denied("database", &format!("\"{database}\"")).detail("User does not have CONNECT privilege.")
+}
+
 pub fn denied(kind: &str, name: &str) -> Error {
     Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("permission denied for {kind} {name}"))
 }

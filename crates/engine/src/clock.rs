@@ -8,7 +8,7 @@ use types::TimestampTz;
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 /// The current time.
-pub(crate) fn now() -> TimestampTz {
+pub fn now() -> TimestampTz {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_micros() as i64);
     TimestampTz(since_1970 - POSTGRES_EPOCH_US)
 }

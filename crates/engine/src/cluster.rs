@@ -8,13 +8,15 @@ use std::{
     },
 };
 
-use catalog::{Catalog, Role, Roles};
+use catalog::{Catalog, Privileges, Role, Roles};
 use parking_lot::{Mutex, RwLock};
 use txn::Store;
 use types::{Error, Oid, Result, SqlState, TimestampTz};
 
 use crate::{
+    access::{self, Authority},
     clock,
+    limits::SessionLimits,
     plan_cache::PlanCache,
     session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
@@ -41,6 +43,7 @@ pub struct Cluster {
     next_oid: AtomicU32,
     sessions: Mutex<BTreeMap<i32, Arc<SessionShared>>>,
     next_pid: AtomicI32,
+    limits: RwLock<Arc<SessionLimits>>,
     pub(crate) timer: Timer,
     pub started: TimestampTz,
 }
@@ -55,6 +58,8 @@ pub struct ConnectOptions {
     pub settings: Vec<(String, String)>,
     /// Address and port, when it came over TCP.
     pub client: Option<std::net::SocketAddr>,
+    /// The client has proved to be this user, who must exist; otherwise it is trusted, and the user made when first seen.
+    pub authenticated: bool,
 }
 
 /// The database that clients get when they name none of their own.
@@ -75,6 +80,7 @@ impl Cluster {
             next_oid: AtomicU32::new(Oid::FIRST_NORMAL.0),
             sessions: Mutex::default(),
             next_pid: AtomicI32::new(101),
+            limits: RwLock::default(),
             timer: Timer::default(),
             started: clock::now(),
         };
@@ -189,7 +195,7 @@ impl Cluster {
     }
 
     /// An identifier for what all databases share.
-    pub(crate) fn allocate_oid(&self) -> Oid {
+    pub fn allocate_oid(&self) -> Oid {
         Oid(self.next_oid.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -226,9 +232,63 @@ impl Cluster {
         })
     }
 
+    pub fn limits(&self) -> Arc<SessionLimits> {
+        self.limits.read().clone()
+    }
+
+    /// Sets what the configuration grants, for sessions that are open too.
+    ///
+    /// Errors: 22023 for a default that is no value of its setting.
+    pub fn set_limits(&self, limits: SessionLimits) -> Result<()> {
+        let mut settings = Settings::default();
+        for (name, value) in &limits.defaults {
+            settings.set_default(name, value)?;
+        }
+        *self.limits.write() = Arc::new(limits);
+        Ok(())
+    }
+
+    /// The role that connects, when it may.
+    fn login_role(&self, options: &ConnectOptions, database: &Database) -> Result<Arc<Role>> {
+        let role = match options.authenticated {
+            true => self.roles().named(&options.user).cloned().ok_or_else(|| {
+                let message = format!("role \"{}\" does not exist", options.user);
+                Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message)
+            })?,
+            false => self.role(&options.user),
+        };
+        if !role.can_login {
+            let message = format!("role \"{}\" is not permitted to log in", role.name);
+            return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
+        }
+        let authority = Authority::new(self.roles(), database.store.catalog(), database.oid, role.oid);
+        if !authority.database_privileges(database.oid).has(Privileges::CONNECT) {
+            return Err(access::denied_connect(&database.name));
+        }
+        Ok(role)
+    }
+
+    /// Lists a session, unless its user has as many as it may.
+    fn list_session(&self, shared: &Arc<SessionShared>) -> Result<()> {
+        let mut sessions = self.sessions.lock();
+        let role = &shared.role;
+        let open = sessions.values().filter(|session| session.role.oid == role.oid).count();
+        let per_user = self.limits().sessions_per_user;
+        if per_user > 0 && open >= per_user {
+            let message = format!("connection limit exceeded for user '{}'", role.name);
+            return Err(Error::new(SqlState::TOO_MANY_CONNECTIONS, message));
+        }
+        if !role.superuser && usize::try_from(role.connection_limit).is_ok_and(|limit| open >= limit) {
+            let message = format!("too many connections for role \"{}\"", role.name);
+            return Err(Error::new(SqlState::TOO_MANY_CONNECTIONS, message));
+        }
+        sessions.insert(shared.pid, shared.clone());
+        Ok(())
+    }
+
     /// Opens a session.
     ///
-    /// Errors: 3D000, 22023 for a bad start-up setting.
+    /// Errors: 3D000, 28000 and 42501 for a role that may not, 53300, 22023 for a bad start-up setting.
     pub fn connect(self: &Arc<Cluster>, options: ConnectOptions) -> Result<Session> {
         let name = options.database.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| options.user.clone());
         let database = self
@@ -240,8 +300,14 @@ impl Cluster {
                 format!("database \"{name}\" is not currently accepting connections"),
             ));
         }
-        let role = self.role(&options.user);
+        let role = self.login_role(&options, &database)?;
         let mut settings = Settings::default();
+        for (setting, value) in &self.limits().defaults {
+            settings.set_default(setting, value)?;
+        }
+        for (setting, value) in &role.settings {
+            settings.set_default(setting, value)?;
+        }
         for (setting, value) in &options.settings {
             settings.set_default(setting, value)?;
         }
@@ -250,7 +316,7 @@ impl Cluster {
         let roles = self.roles.clone();
         let shared = Arc::new(SessionShared::new(pid, role, roles, &database, settings, options.client));
         shared.sync_identity();
-        self.sessions.lock().insert(pid, shared.clone());
+        self.list_session(&shared)?;
         Ok(Session::new(self.clone(), database, shared))
     }
 

@@ -18,6 +18,7 @@ pub mod copy;
 mod ddl;
 mod definition_text;
 mod explain;
+pub mod limits;
 pub mod offload;
 pub mod password;
 pub mod plan_cache;
@@ -28,6 +29,8 @@ mod statement_shape;
 pub mod system_catalog;
 mod timer;
 
+pub use clock::now;
 pub use cluster::{Cluster, ConnectOptions, DEFAULT_DATABASE, Database};
+pub use limits::SessionLimits;
 pub use offload::Offload;
 pub use session::Session;

@@ -136,6 +136,19 @@ pub fn argon2_hash(password: &str) -> Result<String> {
     hasher.hash_password(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(|error| failed(&error))
 }
 
+/// A nonce for SCRAM: printable, without commas.
+pub fn scram_nonce() -> String {
+    STANDARD.encode(rand::random::<[u8; 18]>())
+}
+
+pub fn base64_text(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+pub fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);

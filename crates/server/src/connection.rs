@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use engine::{Session, session::TransactionStatus};
+use engine::{Session, limits::IdleEnd, session::TransactionStatus};
 use futures::FutureExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -17,6 +17,7 @@ use tokio::{
 use types::{Error, SqlState};
 
 use crate::{
+    authentication::AuthMethod,
     copy::CopyState,
     listener::Shared,
     offload::BlockInPlace,
@@ -97,7 +98,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Started::Refused(error) => return self.refuse(&error).await,
             Started::Session(session) => session,
         };
-        if connections_before >= self.shared.max_connections {
+        // One place more is kept for an administrator who has proved to be one.
+        let is_administrator = session.is_administrator() && self.shared.auth.method != AuthMethod::Trust;
+        if connections_before >= self.shared.max_connections + usize::from(is_administrator) {
             return self.refuse(&Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")).await;
         }
         let mut session = session;
@@ -123,12 +126,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Ok(None) => {
                     self.flush().await?;
-                    if self.read_more().await? == Next::Close {
+                    if self.read_or_expire(session).await? == Next::Close {
                         return Ok(());
                     }
                 }
                 Err(error) => return self.refuse(&error).await,
             }
+        }
+    }
+
+    /// Waits for the client no longer than it may stay silent.
+    async fn read_or_expire(&mut self, session: &mut Session) -> io::Result<Next> {
+        let Some((limit, end)) = session.idle_limit() else { return self.read_more().await };
+        match tokio::time::timeout(limit, self.read_more()).await {
+            Ok(read) => read,
+            Err(_) => match end {
+                IdleEnd::Session(error) => {
+                    self.refuse(&error).await?;
+                    Ok(Next::Close)
+                }
+                IdleEnd::Transaction => {
+                    session.expire_transaction();
+                    Ok(Next::Continue)
+                }
+            },
         }
     }
 

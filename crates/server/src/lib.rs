@@ -8,6 +8,7 @@
 //! **Invariants.** A message's length is believed only as its bytes arrive: nothing is allocated ahead. A panic ends one connection.
 //! **Does not know** SQL.
 
+pub mod authentication;
 mod connection;
 mod copy;
 mod event_loops;
@@ -18,4 +19,5 @@ mod protocol;
 mod query;
 mod startup;
 
+pub use authentication::{AuthMethod, AuthOptions};
 pub use listener::{Server, ServerOptions};

@@ -13,7 +13,11 @@ use std::{
 use engine::Cluster;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::{connection::Connection, event_loops::EventLoops};
+use crate::{
+    authentication::{AuthOptions, Failures, SharedAuth},
+    connection::Connection,
+    event_loops::EventLoops,
+};
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -24,6 +28,9 @@ pub struct ServerOptions {
     /// Directory of the Unix socket `.s.PGSQL.<port>`; None for no socket.
     pub socket_dir: Option<PathBuf>,
     pub max_connections: usize,
+    pub auth: AuthOptions,
+    /// A client that has not proved who it is within this time is cut off.
+    pub authentication_timeout: std::time::Duration,
 }
 
 /// A server that listens.
@@ -39,6 +46,9 @@ pub(crate) struct Shared {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) max_connections: usize,
     pub(crate) connections: AtomicUsize,
+    pub(crate) auth: SharedAuth,
+    pub(crate) failures: Failures,
+    pub(crate) authentication_timeout: std::time::Duration,
 }
 
 impl Server {
@@ -52,7 +62,14 @@ impl Server {
             Some(directory) => Some(bind_unix(directory.join(format!(".s.PGSQL.{port}"))).await?),
             None => None,
         };
-        let shared = Shared { cluster, max_connections: options.max_connections, connections: AtomicUsize::new(0) };
+        let shared = Shared {
+            cluster,
+            max_connections: options.max_connections,
+            connections: AtomicUsize::new(0),
+            auth: Arc::new(options.auth.clone()),
+            failures: Failures::default(),
+            authentication_timeout: options.authentication_timeout,
+        };
         Ok(Server { tcp, unix, shared: Arc::new(shared), loops: EventLoops::start()? })
     }
 

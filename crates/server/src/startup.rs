@@ -8,14 +8,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use types::{Error, Result, SqlState};
 
 use crate::{
+    authentication::AuthMethod,
     connection::Connection,
     protocol::{backend, frontend},
 };
 
 /// Start-up packets longer than this are refused.
 const LARGEST_PACKET: usize = 10_000;
-/// A client that has not said who it is within this time is cut off.
-const TIME_LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 const CANCEL_REQUEST: i32 = 80_877_102;
 const SSL_REQUEST: i32 = 80_877_103;
@@ -32,7 +31,7 @@ pub(crate) enum Started {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     pub(crate) async fn start(&mut self) -> io::Result<Started> {
-        match tokio::time::timeout(TIME_LIMIT, self.negotiate()).await {
+        match tokio::time::timeout(self.shared.authentication_timeout, self.negotiate()).await {
             Ok(started) => started,
             Err(_) => Ok(Started::Over),
         }
@@ -66,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     return Ok(Started::Over);
                 }
                 version => {
-                    return Ok(match self.open_session(version, &packet[4..]) {
+                    return Ok(match self.open_session(version, &packet[4..]).await? {
                         Ok(session) => Started::Session(Box::new(session)),
                         Err(error) => Started::Refused(error),
                     });
@@ -95,17 +94,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    fn open_session(&mut self, version: i32, parameters: &[u8]) -> Result<Session> {
+    async fn open_session(&mut self, version: i32, parameters: &[u8]) -> io::Result<Result<Session>> {
         let (major, minor) = (version >> 16, version & 0xffff);
         if major != 3 {
-            return Err(Error::new(
+            return Ok(Err(Error::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
                 format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0"),
-            ));
+            )));
         }
-        let options = self.read_parameters(parameters, minor)?;
-        self.refuse_strangers()?;
-        self.shared.cluster.connect(options)
+        let mut options = match self.read_parameters(parameters, minor) {
+            Ok(options) => options,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = self.authenticate(&options.user).await? {
+            return Ok(Err(error));
+        }
+        options.authenticated = self.shared.auth.method != AuthMethod::Trust;
+        Ok(self.shared.cluster.connect(options))
     }
 
     fn read_parameters(&mut self, parameters: &[u8], minor: i32) -> Result<ConnectOptions> {
@@ -143,18 +148,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             backend::negotiate_protocol_version(&mut self.output, &unsupported);
         }
         Ok(options)
-    }
-
-    /// Trust is for this machine only, whatever address the server listens on.
-    fn refuse_strangers(&self) -> Result<()> {
-        match self.address {
-            Some(address) if !address.ip().to_canonical().is_loopback() => Err(Error::new(
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                format!("trust authentication is limited to this machine, and {} is not", address.ip()),
-            )
-            .hint("Connect from this machine, by the loopback address or the Unix socket.")),
-            _ => Ok(()),
-        }
     }
 
     /// What follows a successful start: settings, the cancel key, and the invitation.

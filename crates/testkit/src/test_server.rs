@@ -15,7 +15,14 @@ pub struct TestServer {
 
 impl TestServer {
     pub async fn start() -> std::io::Result<TestServer> {
-        let options = ServerOptions { listen: [127, 0, 0, 1].into(), port: 0, socket_dir: None, max_connections: 100 };
+        let options = ServerOptions {
+            listen: [127, 0, 0, 1].into(),
+            port: 0,
+            socket_dir: None,
+            max_connections: 100,
+            auth: server::AuthOptions::default(),
+            authentication_timeout: std::time::Duration::from_secs(60),
+        };
         let server = Server::bind(Arc::new(Cluster::new()), &options).await?;
         let port = server.address()?.port();
         let (stop, stopped) = oneshot::channel();

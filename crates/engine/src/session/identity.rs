@@ -126,6 +126,11 @@ impl SessionShared {
 }
 
 impl Session {
+    /// Whether the role that logged in is a superuser.
+    pub fn is_administrator(&self) -> bool {
+        self.shared.role.superuser
+    }
+
     /// The role whose rights count now.
     pub(crate) fn current_role(&self) -> Arc<Role> {
         self.shared.current_role()

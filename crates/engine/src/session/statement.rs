@@ -78,6 +78,12 @@ impl Session {
     /// Arms statement_timeout for the statement that runs while the guard lives.
     pub(crate) fn start_statement_deadline(&self) -> Option<Deadline> {
         let timeout_ms = self.shared.settings.lock().every_statement().statement_timeout_ms;
+        if let Some(left) = self.transaction_time_left()
+            && (timeout_ms == 0 || left < Duration::from_millis(timeout_ms))
+        {
+            let shared = self.shared.clone();
+            return Some(self.cluster.timer.after(left, move || shared.cancel(CancelReason::TransactionTimeout)));
+        }
         (timeout_ms > 0).then(|| {
             let shared = self.shared.clone();
             self.cluster.timer.after(Duration::from_millis(timeout_ms), move || shared.cancel(CancelReason::StatementTimeout))

@@ -39,6 +39,9 @@ pub(crate) struct OpenTransaction {
     pub has_run_query: bool,
     /// The statement's view has been taken and not yet let go.
     pub in_statement: bool,
+    /// The transaction timeout has rolled it back; the next statement is told so.
+    pub expired: bool,
+    began: std::time::Instant,
 }
 
 struct NamedSavepoint {
@@ -141,6 +144,8 @@ impl Session {
             deferred: DeferredConstraints::default(),
             has_run_query: false,
             in_statement: false,
+            expired: false,
+            began: std::time::Instant::now(),
         });
     }
 
@@ -167,6 +172,26 @@ impl Session {
         {
             open.txn.end_statement();
         }
+    }
+
+    /// What the transaction timeout leaves the open transaction; None without one.
+    pub(crate) fn transaction_time_left(&self) -> Option<std::time::Duration> {
+        let limit_ms = self.cluster.limits().transaction_ms;
+        let open = self.transaction.as_ref().filter(|open| limit_ms > 0 && !open.failed)?;
+        Some(std::time::Duration::from_millis(limit_ms).saturating_sub(open.began.elapsed()))
+    }
+
+    /// The transaction timeout has passed while the client was silent: changes and locks go at once, and the session stays.
+    pub fn expire_transaction(&mut self) {
+        self.end_statement();
+        self.close_transaction_portals();
+        let Some(open) = &mut self.transaction else { return };
+        let options = open.txn.options();
+        drop(open.txn.take());
+        open.txn.put(self.database.store.begin(options, self.shared.pid));
+        open.savepoints.clear();
+        (open.failed, open.expired) = (true, true);
+        self.note_idle();
     }
 
     /// After an error: a block has failed until it is rolled back; an implicit transaction is rolled back at once.
@@ -447,8 +472,12 @@ impl Session {
     }
 
     /// Whether a block has failed: then only its end, or a savepoint's rollback, is allowed.
-    pub(crate) fn refuse_in_failed_block(&self, is_way_out: bool) -> Result<()> {
-        match &self.transaction {
+    pub(crate) fn refuse_in_failed_block(&mut self, is_way_out: bool) -> Result<()> {
+        match &mut self.transaction {
+            Some(open) if open.expired && !is_way_out => {
+                open.expired = false;
+                Err(Error::new(SqlState::from_code(b"25P04"), "canceling transaction due to transaction timeout"))
+            }
             Some(open) if open.failed && !is_way_out => Err(Error::new(
                 SqlState::IN_FAILED_SQL_TRANSACTION,
                 "current transaction is aborted, commands ignored until end of transaction block",

@@ -34,6 +34,27 @@ pub(crate) fn authentication_ok(out: &mut Vec<u8>) {
     message(out, b'R', |out| put_i32(out, 0));
 }
 
+/// Asks for the password itself.
+pub(crate) fn authentication_cleartext(out: &mut Vec<u8>) {
+    message(out, b'R', |out| put_i32(out, 3));
+}
+
+pub(crate) fn authentication_sasl(out: &mut Vec<u8>, mechanisms: &[&str]) {
+    message(out, b'R', |out| {
+        put_i32(out, 10);
+        mechanisms.iter().for_each(|mechanism| string(out, mechanism));
+        out.push(0);
+    });
+}
+
+/// 11 goes on with the exchange, 12 ends it.
+pub(crate) fn authentication_sasl_data(out: &mut Vec<u8>, step: i32, data: &[u8]) {
+    message(out, b'R', |out| {
+        put_i32(out, step);
+        out.extend_from_slice(data);
+    });
+}
+
 pub(crate) fn backend_key_data(out: &mut Vec<u8>, pid: i32, secret: i32) {
     message(out, b'K', |out| {
         put_i32(out, pid);

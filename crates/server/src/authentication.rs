@@ -1,0 +1,326 @@
+//! Who a client is: trust, a password in clear text, or SCRAM-SHA-256 (RFC 5802, as PostgreSQL speaks it).
+//!
+//! **Invariants.** A role that does not exist costs a guesser as much as one that does, and looks the same. A failed attempt makes the next
+//! one for that name and address wait. Trust is for this machine only, whatever address the server listens on.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::IpAddr,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, BytesMut};
+use engine::password::{self, ScramVerifier, Verifier};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use types::{Error, Result, SqlState, TimestampTz};
+
+use crate::{connection::Connection, protocol::backend};
+
+/// How clients prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMethod {
+    #[default]
+    Trust,
+    Password,
+    ScramSha256,
+}
+
+/// The configuration of authentication.
+#[derive(Clone, Debug, Default)]
+pub struct AuthOptions {
+    pub method: AuthMethod,
+    /// Lets passwords in clear text come from other machines over connections that are not encrypted.
+    pub allow_remote_cleartext: bool,
+}
+
+/// Password messages longer than this are refused.
+const LARGEST_MESSAGE: usize = 2048;
+/// Failed attempts are remembered for so many names and addresses.
+const REMEMBERED: usize = 10_000;
+/// A name and address wait at most this long for their next attempt.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// Failed attempts by name and address.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<HashMap<(String, Option<IpAddr>), (u32, Instant)>>);
+
+impl Failures {
+    /// How long the next attempt has to wait: a tenth of a second after the second failure, then twice as long each time.
+    fn delay(&self, user: &str, address: Option<IpAddr>) -> Duration {
+        let failures = self.0.lock();
+        match failures.get(&(user.to_owned(), address)) {
+            Some((count, last)) if last.elapsed() < 12 * LONGEST_DELAY && *count > 1 => {
+                Duration::from_millis(100 << (*count - 2).min(6)).min(LONGEST_DELAY)
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
+    fn failed(&self, user: &str, address: Option<IpAddr>) {
+        let mut failures = self.0.lock();
+        if failures.len() >= REMEMBERED {
+            failures.clear();
+        }
+        let entry = failures.entry((user.to_owned(), address)).or_insert((0, Instant::now()));
+        *entry = (entry.0.saturating_add(1), Instant::now());
+    }
+
+    fn succeeded(&self, user: &str, address: Option<IpAddr>) {
+        self.0.lock().remove(&(user.to_owned(), address));
+    }
+}
+
+/// Keeps the salts of roles that do not exist the same from attempt to attempt.
+static SECRET: LazyLock<[u8; 32]> = LazyLock::new(rand::random);
+
+fn failed_login(user: &str) -> Error {
+    Error::new(SqlState::INVALID_PASSWORD, format!("password authentication failed for user \"{user}\""))
+}
+
+fn violation(message: &str) -> Error {
+    Error::new(SqlState::PROTOCOL_VIOLATION, message)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    /// Asks the client for its proof. The outer error is that of the connection.
+    pub(crate) async fn authenticate(&mut self, user: &str) -> io::Result<Result<()>> {
+        let options = self.shared.auth.clone();
+        let address = self.address.map(|address| address.ip().to_canonical());
+        let is_local = address.is_none_or(|address| address.is_loopback());
+        if options.method == AuthMethod::Trust {
+            return Ok(if is_local { Ok(()) } else { Err(self.stranger()) });
+        }
+        if options.method == AuthMethod::Password && !is_local && !options.allow_remote_cleartext {
+            return Ok(Err(Error::new(
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                "a password in clear text is not accepted over an unencrypted connection from another machine",
+            )
+            .hint("Use scram-sha-256, or allow it by name: [auth] allow_remote_cleartext = true.")));
+        }
+        let delay = self.shared.failures.delay(user, address);
+        tokio::time::sleep(delay).await;
+        let verifier = self.verifier_of(user);
+        let proved = match options.method {
+            AuthMethod::Trust => Ok(()),
+            AuthMethod::Password => self.ask_password(user, verifier).await?,
+            AuthMethod::ScramSha256 => self.ask_scram(user, verifier).await?,
+        };
+        match &proved {
+            Ok(()) => self.shared.failures.succeeded(user, address),
+            Err(error) => {
+                tracing::warn!(user, ?address, message = error.message(), "a login failed");
+                self.shared.failures.failed(user, address);
+            }
+        }
+        Ok(proved)
+    }
+
+    fn stranger(&self) -> Error {
+        let address = self.address.map(|address| address.ip().to_string()).unwrap_or_default();
+        Error::new(
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            format!("trust authentication is limited to this machine, and {address} is not"),
+        )
+        .hint("Connect from this machine, by the loopback address or the Unix socket.")
+    }
+
+    /// What the role keeps of its password; None without one, or past its VALID UNTIL.
+    fn verifier_of(&self, user: &str) -> Option<Verifier> {
+        let roles = self.shared.cluster.roles();
+        let role = roles.named(user)?;
+        if role.valid_until.is_some_and(|until| until < now()) {
+            return None;
+        }
+        Verifier::parse(role.password.as_deref()?)
+    }
+
+    async fn ask_password(&mut self, user: &str, verifier: Option<Verifier>) -> io::Result<Result<()>> {
+        /// Checked when there is nothing to check.
+        static NOBODY: LazyLock<Option<Verifier>> = LazyLock::new(|| password::argon2_hash("nobody").ok().map(Verifier::Argon2));
+        backend::authentication_cleartext(&mut self.output);
+        let message = match self.read_password_message().await? {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(given) = message.strip_suffix(&[0]).and_then(|text| std::str::from_utf8(text).ok()) else {
+            return Ok(Err(violation("invalid password packet size")));
+        };
+        if given.is_empty() {
+            return Ok(Err(Error::new(SqlState::INVALID_PASSWORD, "empty password returned by client")));
+        }
+        let given = given.to_owned();
+        // Hashing takes long on purpose: not on a network thread.
+        let checked = tokio::task::spawn_blocking(move || match verifier {
+            Some(verifier) => verifier.accepts(&given),
+            None => {
+                let _ = NOBODY.as_ref().map(|nobody| nobody.accepts(&given));
+                false
+            }
+        });
+        Ok(if checked.await.unwrap_or(false) { Ok(()) } else { Err(failed_login(user)) })
+    }
+
+    async fn ask_scram(&mut self, user: &str, verifier: Option<Verifier>) -> io::Result<Result<()>> {
+        let verifier = match verifier {
+            Some(Verifier::Scram(verifier)) => verifier,
+            _ => ScramVerifier::of_nobody(user, &*SECRET),
+        };
+        backend::authentication_sasl(&mut self.output, &["SCRAM-SHA-256"]);
+        let first = match self.read_password_message().await? {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(error)),
+        };
+        let nonce = password::scram_nonce();
+        let exchange = match Exchange::begin(&first, &verifier, &nonce) {
+            Ok(exchange) => exchange,
+            Err(error) => return Ok(Err(error)),
+        };
+        backend::authentication_sasl_data(&mut self.output, 11, exchange.server_first.as_bytes());
+        let last = match self.read_password_message().await? {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(exchange.finish(&last, &verifier, user).map(|signature| {
+            backend::authentication_sasl_data(&mut self.output, 12, signature.as_bytes());
+        }))
+    }
+
+    /// The body of a 'p' message.
+    async fn read_password_message(&mut self) -> io::Result<Result<BytesMut>> {
+        self.flush().await?;
+        loop {
+            if let Some(header) = self.input.get(..5) {
+                let length = i32::from_be_bytes([header[1], header[2], header[3], header[4]]);
+                if header[0] != b'p' {
+                    let message = format!("expected password response, got message type {}", header[0]);
+                    return Ok(Err(violation(&message)));
+                }
+                let Some(length) = usize::try_from(length).ok().filter(|length| (4..=LARGEST_MESSAGE).contains(length)) else {
+                    return Ok(Err(violation("invalid password packet size")));
+                };
+                if self.input.len() > length {
+                    let mut message = self.input.split_to(length + 1);
+                    message.advance(5);
+                    return Ok(Ok(message));
+                }
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+}
+
+fn now() -> TimestampTz {
+    engine::now()
+}
+
+/// One SCRAM exchange, after the client's first message.
+struct Exchange {
+    /// What the client's channel binding must be: the header of its first message.
+    header: String,
+    client_first_bare: String,
+    server_first: String,
+    nonce: String,
+}
+
+impl Exchange {
+    fn begin(message: &[u8], verifier: &ScramVerifier, server_nonce: &str) -> Result<Exchange> {
+        let malformed = || violation("malformed SCRAM message");
+        let end = message.iter().position(|byte| *byte == 0).ok_or_else(malformed)?;
+        if &message[..end] != b"SCRAM-SHA-256" {
+            return Err(violation("client selected an invalid SASL authentication mechanism"));
+        }
+        let data = message.get(end + 5..).ok_or_else(malformed)?;
+        let data = std::str::from_utf8(data).map_err(|_| malformed())?;
+        // A client that could bind channels but thinks the server cannot says "y"; this connection is not encrypted, so it is right.
+        let header = match data.get(..3) {
+            Some(header @ ("n,," | "y,,")) => header,
+            _ => {
+                return Err(violation("malformed SCRAM message").detail("The client asks for what this connection does not have."));
+            }
+        };
+        let bare = &data[3..];
+        let client_nonce = bare.split(',').find_map(|part| part.strip_prefix("r=")).filter(|nonce| !nonce.is_empty());
+        let client_nonce = client_nonce.ok_or_else(malformed)?;
+        if !bare.starts_with("n=") {
+            return Err(malformed());
+        }
+        let nonce = format!("{client_nonce}{server_nonce}");
+        let salt = password::base64_text(&verifier.salt);
+        Ok(Exchange {
+            header: header.to_owned(),
+            client_first_bare: bare.to_owned(),
+            server_first: format!("r={nonce},s={salt},i={}", verifier.iterations),
+            nonce,
+        })
+    }
+
+    /// Checks the proof; gives the server's own.
+    fn finish(&self, message: &[u8], verifier: &ScramVerifier, user: &str) -> Result<String> {
+        let malformed = || violation("malformed SCRAM message");
+        let text = std::str::from_utf8(message).map_err(|_| malformed())?;
+        let (without_proof, proof) = text.rsplit_once(",p=").ok_or_else(malformed)?;
+        let mut parts = without_proof.split(',');
+        let binding = parts.next().and_then(|part| part.strip_prefix("c=")).ok_or_else(malformed)?;
+        if binding != password::base64_text(self.header.as_bytes()) {
+            return Err(violation("unexpected SCRAM channel-binding attribute in client-final-message"));
+        }
+        if parts.next().and_then(|part| part.strip_prefix("r=")) != Some(&self.nonce) {
+            return Err(violation("invalid SCRAM response").detail("Nonce does not match."));
+        }
+        let proof = password::base64_bytes(proof).ok_or_else(malformed)?;
+        let said = format!("{},{},{without_proof}", self.client_first_bare, self.server_first);
+        let signature = verifier.check_proof(&proof, said.as_bytes()).ok_or_else(|| failed_login(user))?;
+        Ok(format!("v={}", password::base64_text(&signature)))
+    }
+}
+
+/// What authentication keeps for all connections.
+pub(crate) type SharedAuth = Arc<AuthOptions>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(data: &str) -> Vec<u8> {
+        let mut message = b"SCRAM-SHA-256\0".to_vec();
+        message.extend_from_slice(&(data.len() as i32).to_be_bytes());
+        message.extend_from_slice(data.as_bytes());
+        message
+    }
+
+    #[test]
+    fn truncated_and_replayed_exchanges_fail() {
+        let verifier = ScramVerifier::new("pencil");
+        let whole = first("n,,n=user,r=abcdef");
+        for length in 0..whole.len() - "abcdef".len() {
+            assert!(Exchange::begin(&whole[..length], &verifier, "server").is_err(), "{length} bytes");
+        }
+        let exchange = Exchange::begin(&whole, &verifier, "server").unwrap();
+        assert!(exchange.server_first.starts_with("r=abcdefserver,s="));
+        for last in ["", "c=biws", "c=biws,r=abcdefserver", "c=biws,r=abcdefserver,p=AAAA", "c=eSws,r=abcdefserver,p=AAAA"] {
+            assert!(exchange.finish(last.as_bytes(), &verifier, "user").is_err(), "{last}");
+        }
+        let other = exchange.finish(b"c=biws,r=abcdefother,p=AAAA", &verifier, "user").unwrap_err();
+        assert_eq!(other.message(), "invalid SCRAM response");
+    }
+
+    #[test]
+    fn failures_make_the_next_attempt_wait() {
+        let failures = Failures::default();
+        failures.failed("ann", None);
+        assert_eq!(failures.delay("ann", None), Duration::ZERO, "one slip is free");
+        failures.failed("ann", None);
+        failures.failed("ann", None);
+        assert_eq!(failures.delay("ann", None), Duration::from_millis(200));
+        assert_eq!(failures.delay("bob", None), Duration::ZERO);
+        (0..50).for_each(|_| failures.failed("ann", None));
+        assert_eq!(failures.delay("ann", None), LONGEST_DELAY);
+        failures.succeeded("ann", None);
+        assert_eq!(failures.delay("ann", None), Duration::ZERO);
+    }
+}
