@@ -9,7 +9,7 @@ import unittest
 
 import psycopg
 
-BINARY = os.environ.get("HELIOSDB_BINARY")
+BINARY = os.environ.get("HELIOSDB_NANO")
 
 
 def hashed(password, *flags):
