@@ -38,7 +38,8 @@ lint: install-build
 	cargo fmt --all --check
 	cargo clippy --profile ci --workspace --all-targets -- -D warnings
 
-conformance: build install-clients
+conformance: build
+	@tools/install.sh conformance $(VENV)
 	$(PYTHON) tools/conformance.py --server $(SERVER)
 
 bench: install-clients

@@ -4,6 +4,7 @@
 #   install.sh build          libclang and a C compiler, for the parser
 #   install.sh psql           psql, to talk to the server
 #   install.sh clients VENV   psql, pgbench and a Python environment with two drivers, for the client tests
+#   install.sh conformance VENV   the same and duckdb, for the conformance suites
 set -euo pipefail
 
 # apt_install PACKAGE...
@@ -74,9 +75,19 @@ install_clients() {
     fi
 }
 
+install_conformance() {
+    local venv=$1
+    install_clients "$venv"
+    if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null; then
+        echo "installing duckdb in $venv, for the data and answers of TPC-H and TPC-DS"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check 'duckdb==1.1.3'
+    fi
+}
+
 case "${1:-}" in
     build) install_build ;;
     psql) install_psql ;;
     clients) install_clients "${2:?the directory of the Python environment}" ;;
-    *) sed -n '2,7p' "$0" >&2; exit 2 ;;
+    conformance) install_conformance "${2:?the directory of the Python environment}" ;;
+    *) sed -n '2,8p' "$0" >&2; exit 2 ;;
 esac

@@ -285,13 +285,13 @@ impl Configuration {
         }
     }
 
-    /// `config show`: each key, its value, and where the value comes from. No secrets.
+    /// `config show`: what each key is for, its value, and where the value comes from. No secrets.
     pub(crate) fn shown(&self) -> String {
         let mut text = String::new();
         for key in KEYS {
             let (value, source) = &self.values[key.name];
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{} = {}  # {source}", key.name, key.kind.quoted(value));
+            let _ = writeln!(text, "# {}\n{} = {}  # {source}\n", key.help, key.name, key.kind.quoted(value));
         }
         for user in &self.users {
             let _ = writeln!(text, "auth.users: {} ({})", user.name, user.roles.join(", "));

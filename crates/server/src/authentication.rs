@@ -240,7 +240,9 @@ impl Exchange {
         let header = match data.get(..3) {
             Some(header @ ("n,," | "y,,")) => header,
             _ => {
-                return Err(violation("malformed SCRAM message").detail("The client asks for what this connection does not have."));
+                return Err(
+                    violation("malformed SCRAM message").detail("The client asks for what this connection does not have.")
+                );
             }
         };
         let bare = &data[3..];
