@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use types::{
-    Datum, Error, Jsonb, Record, Result, SqlState,
+    Datum, Error, Jsonb, Record, Result, SqlState, SqlType,
     json::{JsonKind, text},
 };
 
 use super::{Call, Rows, none, single};
-use crate::functions::{
-    json::document,
-    json_record::{self, Shape},
+use crate::{
+    EvalContext,
+    functions::{
+        json::document,
+        json_record::{self, Shape},
+    },
 };
 
 fn invalid(message: impl Into<String>) -> Error {
@@ -115,6 +118,9 @@ pub(super) fn records(call: &Call<'_>, name: &str) -> Result<Rows> {
         Datum::Record(record) => Some(record),
         _ => None,
     };
+    if let (Some(base), Some(columns)) = (base, call.columns) {
+        refuse_other_row(base, columns, call.context)?;
+    }
     let Some(json) = document(json)? else { return Ok(none()) };
     let shape = match call.columns {
         Some(columns) => Shape {
@@ -138,4 +144,27 @@ pub(super) fn records(call: &Call<'_>, name: &str) -> Result<Rows> {
         rows.push(json_record::fill(object, base, &shape, call.context, "populate_record")?.fields);
     }
     Ok(Box::new(rows.into_iter().map(Ok)))
+}
+
+/// 42804 when the row given is not of the types of the column definition list.
+fn refuse_other_row(base: &Record, columns: &[(Arc<str>, SqlType)], context: &EvalContext) -> Result<()> {
+    let mismatch = |detail: String| {
+        let message = "function return row and query-specified return row do not match";
+        Err(Error::new(SqlState::DATATYPE_MISMATCH, message).detail(detail))
+    };
+    if base.field_types.len() != columns.len() {
+        let word = if base.field_types.len() == 1 { "attribute" } else { "attributes" };
+        return mismatch(format!(
+            "Returned row contains {} {word}, but query expects {}.",
+            base.field_types.len(),
+            columns.len()
+        ));
+    }
+    for (at, (own, (_, expected))) in base.field_types.iter().zip(columns).enumerate() {
+        if own.oid != expected.oid {
+            let (own, expected) = (context.resolver.type_name(*own), context.resolver.type_name(*expected));
+            return mismatch(format!("Returned type {own} at ordinal position {}, but query expects {expected}.", at + 1));
+        }
+    }
+    Ok(())
 }
