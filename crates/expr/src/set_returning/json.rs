@@ -122,7 +122,8 @@ pub(super) fn records(call: &Call<'_>, name: &str) -> Result<Rows> {
         refuse_other_row(base, columns, call.context)?;
     }
     let Some(json) = document(json)? else { return Ok(none()) };
-    let shape = match call.columns {
+    // A row that is given has its own field names, also beside a column definition list.
+    let shape = match call.columns.filter(|_| base.is_none()) {
         Some(columns) => Shape {
             type_oid: call.result_type.oid,
             names: columns.iter().map(|(name, _)| Arc::clone(name)).collect(),
