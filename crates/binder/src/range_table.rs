@@ -124,21 +124,6 @@ fn system_attribute(name: &str) -> Option<(SystemAttribute, SqlType)> {
     })
 }
 
-/// The same distance that PostgreSQL's hints use: insertions, deletions and replacements cost one.
-fn edit_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut previous: Vec<usize> = (0..=right.len()).collect();
-    for (row, a) in left.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (at, b) in right.iter().enumerate() {
-            let replaced = previous[at] + usize::from(a != *b);
-            current.push(replaced.min(previous[at + 1] + 1).min(current[at] + 1));
-        }
-        previous = current;
-    }
-    previous[right.len()]
-}
-
 /// Distance past which names are not suggested (MAX_FUZZY_DISTANCE).
 const LARGEST_DISTANCE: usize = 3;
 
@@ -367,7 +352,7 @@ impl Binder<'_> {
                 if matches!(entry.source, EntrySource::Join) {
                     continue;
                 }
-                let penalty = relation.map_or(0, |relation| edit_distance(relation, &entry.alias));
+                let penalty = relation.map_or(0, |relation| strsim::levenshtein(relation, &entry.alias));
                 let mut exact = false;
                 for (column, offered) in entry.columns.iter().enumerate() {
                     exact |= *offered.name == *name;
@@ -482,7 +467,7 @@ impl Guesses {
         if penalty > self.distance {
             return;
         }
-        let distance = edit_distance(actual, wanted);
+        let distance = strsim::levenshtein(actual, wanted);
         if distance > wanted.len() / 2 {
             return;
         }

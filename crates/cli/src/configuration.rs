@@ -340,22 +340,8 @@ fn all_names() -> Vec<&'static str> {
 
 /// "; did you mean ...?" with the nearest of the names.
 fn nearest(name: &str, names: &[&str]) -> String {
-    let best = names.iter().min_by_key(|known| distance(name, known));
+    let best = names.iter().min_by_key(|known| strsim::levenshtein(name, known));
     best.map(|best| format!("; did you mean {best}?")).unwrap_or_default()
-}
-
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut previous: Vec<usize> = (0..=right.len()).collect();
-    for (row, a) in left.chars().enumerate() {
-        let mut current = vec![row + 1];
-        for (at, b) in right.iter().enumerate() {
-            let replaced = previous[at] + usize::from(a != *b);
-            current.push(replaced.min(previous[at + 1] + 1).min(current[at] + 1));
-        }
-        previous = current;
-    }
-    previous[right.len()]
 }
 
 fn read_users(value: &Value) -> Result<Vec<User>, String> {
