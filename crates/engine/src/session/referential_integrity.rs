@@ -11,13 +11,19 @@
 //! At READ COMMITTED every such statement sees the newest rows. Above it, references must be found in the transaction's own view, but
 //! rows that reference a key that goes are looked for in the newest content too: what the view cannot show may not be left behind.
 
-use std::{cmp::Ordering, sync::Arc};
+mod statements;
+
+use std::{
+    cmp::Ordering,
+    sync::{Arc, OnceLock},
+};
 
 use catalog::{Attribute, Catalog, Constraint, ForeignKey, Relation};
 use storage::{Row, TableId};
 use txn::{IsolationLevel, StatementWrites};
 use types::{Datum, Error, Oid, Result, SqlState, SqlType, compare_datums, text_format::datum_to_text};
 
+use self::statements::{Statements, quoted};
 use super::{Outcome, Session, environment};
 use crate::plan_cache::PlanKey;
 
@@ -33,6 +39,7 @@ pub(crate) struct Reference {
     /// Both names as SQL.
     table_name: String,
     referenced_name: String,
+    statements: OnceLock<Statements>,
 }
 
 /// The foreign keys that changes of some tables concern.
@@ -203,6 +210,7 @@ impl Reference {
             table_name: format!("{}.{}", quoted(&schema), quoted(&table.name)),
             referenced_name: format!("{}.{}", quoted(&schema_of(referenced)), quoted(&referenced.name)),
             schema,
+            statements: OnceLock::new(),
             table: table.clone(),
             referenced: referenced.clone(),
         })
@@ -230,66 +238,8 @@ impl Reference {
         self.referenced_columns().map(|attribute| attribute.ty).collect()
     }
 
-    /// Looks for the referenced row; with `lock`, it stays.
-    fn find_referenced(&self, lock: bool) -> String {
-        let terms = self.referenced_columns().enumerate();
-        let terms = terms.map(|(at, column)| format!("{} OPERATOR(pg_catalog.=) ${}", quoted(&column.name), at + 1));
-        let condition = terms.collect::<Vec<_>>().join(" AND ");
-        let lock = if lock { " FOR KEY SHARE OF x" } else { "" };
-        format!("SELECT 1 FROM ONLY {} x WHERE {condition}{lock}", self.referenced_name)
-    }
-
-    /// Looks for a row that references a key.
-    fn find_referencing(&self, lock: bool) -> String {
-        let lock = if lock { " FOR KEY SHARE OF x" } else { "" };
-        format!("SELECT 1 FROM ONLY {} x WHERE {} LIMIT 1{lock}", self.table_name, self.references_parameters(1))
-    }
-
-    fn delete_referencing(&self) -> String {
-        format!("DELETE FROM ONLY {} WHERE {}", self.table_name, self.references_parameters(1))
-    }
-
-    /// New key parameters first, then the old ones.
-    fn update_referencing(&self) -> String {
-        let set = self.columns().enumerate().map(|(at, column)| format!("{} = ${}", quoted(&column.name), at + 1));
-        let set = set.collect::<Vec<_>>().join(", ");
-        format!("UPDATE ONLY {} SET {set} WHERE {}", self.table_name, self.references_parameters(self.key.columns.len() + 1))
-    }
-
-    /// SET NULL or SET DEFAULT.
-    fn reset_referencing(&self, value: &str, columns: &[usize]) -> String {
-        let set = columns.iter().map(|&position| format!("{} = {value}", quoted(&self.table.attributes[position].name)));
-        let set = set.collect::<Vec<_>>().join(", ");
-        format!("UPDATE ONLY {} SET {set} WHERE {}", self.table_name, self.references_parameters(1))
-    }
-
-    /// `$1 = a AND $2 = b`
-    fn references_parameters(&self, first: usize) -> String {
-        let terms = self.columns().enumerate();
-        let terms = terms.map(|(at, column)| format!("${} OPERATOR(pg_catalog.=) {}", first + at, quoted(&column.name)));
-        terms.collect::<Vec<_>>().join(" AND ")
-    }
-
-    /// Looks for a row of the whole table that references nothing; gives its key (RI_Initial_Check).
-    fn find_dangling(&self) -> String {
-        let list = |alias: &str, columns: &mut dyn Iterator<Item = &Attribute>, separator: &str, test: &str| {
-            columns.map(|column| format!("{alias}.{}{test}", quoted(&column.name))).collect::<Vec<_>>().join(separator)
-        };
-        let pairs = self
-            .columns()
-            .zip(self.referenced_columns())
-            .map(|(own, other)| format!("pk.{} OPERATOR(pg_catalog.=) fk.{}", quoted(&other.name), quoted(&own.name)));
-        let join = pairs.collect::<Vec<_>>().join(" AND ");
-        let first = self.referenced_columns().take(1);
-        let separator = if self.key.match_type == 'f' { " OR " } else { " AND " };
-        format!(
-            "SELECT {} FROM ONLY {} fk LEFT OUTER JOIN ONLY {} pk ON ({join}) WHERE {} AND ({}) LIMIT 1",
-            list("fk", &mut self.columns(), ", ", ""),
-            self.table_name,
-            self.referenced_name,
-            list("pk", &mut { first }, "", " IS NULL"),
-            list("fk", &mut self.columns(), separator, " IS NOT NULL"),
-        )
+    fn statements(&self) -> &Statements {
+        self.statements.get_or_init(|| Statements::of(self))
     }
 
     fn violation(&self, message: String, detail: String) -> Error {
@@ -338,11 +288,6 @@ impl Reference {
     }
 }
 
-/// A name as these statements write it, which errors within them show.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 impl Session {
     /// Follows up a statement's staged writes.
     ///
@@ -383,24 +328,24 @@ impl Session {
             Event::Updated(old, new) => (old, Some(new)),
         };
         let types = reference.referenced_types();
+        let statements = reference.statements();
         let statement = match (action, new) {
             (ReferentialAction::NoAction | ReferentialAction::Restrict, _) => {
                 return self.refuse_while_referenced(reference, old, action).await;
             }
-            (ReferentialAction::Cascade, None) => reference.delete_referencing(),
+            (ReferentialAction::Cascade, None) => &statements.delete_referencing,
             (ReferentialAction::Cascade, Some(new)) => {
                 let both = types.iter().chain(&types).copied().collect::<Vec<_>>();
                 let values = new.iter().chain(old).cloned().collect();
-                self.run_internal(&reference.update_referencing(), &both, values).await?;
+                self.run_internal(&statements.update_referencing, &both, values).await?;
                 return self.refuse_newer_references(reference, old).await;
             }
-            (ReferentialAction::SetNull, _) | (ReferentialAction::SetDefault, _) => {
-                let chosen = if new.is_none() { &reference.key.delete_set_columns } else { &Vec::new() };
-                let columns = if chosen.is_empty() { &reference.key.columns } else { chosen };
-                reference.reset_referencing(if action == ReferentialAction::SetNull { "NULL" } else { "DEFAULT" }, columns)
-            }
+            (ReferentialAction::SetNull, None) => &statements.null_on_delete,
+            (ReferentialAction::SetNull, Some(_)) => &statements.null_on_update,
+            (ReferentialAction::SetDefault, None) => &statements.default_on_delete,
+            (ReferentialAction::SetDefault, Some(_)) => &statements.default_on_update,
         };
-        self.run_internal(&statement, &types, old.clone()).await?;
+        self.run_internal(statement, &types, old.clone()).await?;
         if action == ReferentialAction::SetDefault {
             // The default may be the very key that goes.
             return self.refuse_while_referenced(reference, old, ReferentialAction::NoAction).await;
@@ -414,11 +359,11 @@ impl Session {
             return Err(reference.mixed_nulls());
         }
         let types = reference.types();
-        if self.run_internal(&reference.find_referenced(true), &types, key.to_vec()).await? > 0 {
+        if self.run_internal(&reference.statements().lock_referenced, &types, key.to_vec()).await? > 0 {
             return Ok(());
         }
         // The row that asked may be gone meanwhile.
-        if self.run_internal(&reference.find_referencing(false), &types, key.to_vec()).await? == 0 {
+        if self.run_internal(&reference.statements().find_referencing, &types, key.to_vec()).await? == 0 {
             return Ok(());
         }
         Err(reference.dangling(&self.key_text(&types, key)?))
@@ -431,7 +376,7 @@ impl Session {
         let is_back = if action == ReferentialAction::Restrict {
             false
         } else if refreshes {
-            self.run_internal(&reference.find_referenced(true), &types, key.to_vec()).await? > 0
+            self.run_internal(&reference.statements().lock_referenced, &types, key.to_vec()).await? > 0
         } else {
             self.newest_has_referenced(reference, key).await?
         };
@@ -439,7 +384,7 @@ impl Session {
             return Ok(());
         }
         let is_referenced = if refreshes {
-            self.run_internal(&reference.find_referencing(true), &types, key.to_vec()).await? > 0
+            self.run_internal(&reference.statements().lock_referencing, &types, key.to_vec()).await? > 0
         } else {
             self.newest_has_referencing(reference, key).await?
         };
@@ -455,14 +400,14 @@ impl Session {
     }
 
     async fn newest_has_referenced(&mut self, reference: &Reference, key: &[Datum]) -> Result<bool> {
-        self.newest_has(&reference.find_referenced(false), reference, key).await
+        self.newest_has(&reference.statements().find_referenced, reference, key).await
     }
 
     async fn newest_has_referencing(&mut self, reference: &Reference, key: &[Datum]) -> Result<bool> {
-        self.newest_has(&reference.find_referencing(false), reference, key).await
+        self.newest_has(&reference.statements().find_referencing, reference, key).await
     }
 
-    async fn newest_has(&mut self, statement: &str, reference: &Reference, key: &[Datum]) -> Result<bool> {
+    async fn newest_has(&mut self, statement: &Arc<str>, reference: &Reference, key: &[Datum]) -> Result<bool> {
         self.reads_newest = true;
         let found = self.run_internal(statement, &reference.referenced_types(), key.to_vec()).await;
         self.reads_newest = false;
@@ -471,7 +416,7 @@ impl Session {
 
     /// 23503 when any row of the table references nothing.
     pub(crate) async fn check_all_rows(&mut self, reference: &Reference) -> Result<()> {
-        let mut rows = self.open_internal(&reference.find_dangling(), &[], Vec::new()).await?;
+        let mut rows = self.open_internal(&reference.statements().find_dangling, &[], Vec::new()).await?;
         let Some(batch) = self.next_batch(&mut rows)?.filter(|batch| batch.len > 0) else { return Ok(()) };
         let key: Vec<Datum> = batch.columns.iter().map(|column| column.datum(0)).collect();
         if key.iter().any(Datum::is_null) {
@@ -496,7 +441,7 @@ impl Session {
     }
 
     /// Runs a statement of the system's own and counts the rows it gives.
-    async fn run_internal(&mut self, sql: &str, types: &[SqlType], values: Vec<Datum>) -> Result<u64> {
+    async fn run_internal(&mut self, sql: &Arc<str>, types: &[SqlType], values: Vec<Datum>) -> Result<u64> {
         let mut rows = self.open_internal(sql, types, values).await.map_err(|mut error| {
             let outer = error.fields_mut().context.take().map_or_else(String::new, |context| format!("{context}\n"));
             error.fields_mut().position = None;
@@ -506,11 +451,11 @@ impl Session {
         Ok(rows.sent)
     }
 
-    async fn open_internal(&mut self, sql: &str, types: &[SqlType], values: Vec<Datum>) -> Result<super::Rows> {
+    async fn open_internal(&mut self, sql: &Arc<str>, types: &[SqlType], values: Vec<Datum>) -> Result<super::Rows> {
         let names = environment::names(self)?;
         let hints: Vec<Option<SqlType>> = types.iter().copied().map(Some).collect();
         let key = PlanKey {
-            text: sql.into(),
+            text: sql.clone(),
             search_path: names.search_path.as_slice().into(),
             parameter_hints: types.iter().map(|ty| ty.oid).collect(),
         };
