@@ -41,3 +41,14 @@ pub struct IndexDefinition {
     /// WHERE of a partial index, as SQL text.
     pub predicate: Option<Arc<str>>,
 }
+
+impl IndexDefinition {
+    /// Positions of the key columns that are attributes of the table, and not expressions.
+    pub fn attribute_positions(&self) -> Vec<usize> {
+        let attribute = |column: &IndexColumn| match column.key {
+            IndexKey::Attribute(position) => Some(position),
+            IndexKey::Expression(_) => None,
+        };
+        self.columns.iter().filter_map(attribute).collect()
+    }
+}

@@ -43,6 +43,7 @@ mod temporary;
 mod truncate;
 mod user_type;
 mod view;
+mod written_constraint;
 
 impl Session {
     /// Runs a definition statement.
@@ -168,23 +169,6 @@ pub(crate) fn range_of(parts: &[String]) -> RangeVar {
     RangeVar { schemaname: schema, relname: name, location: -1, ..RangeVar::default() }
 }
 
-fn drop_name(kind: pg_query::protobuf::ObjectType) -> &'static str {
-    use pg_query::protobuf::ObjectType;
-    match kind {
-        ObjectType::ObjectTable => "DROP TABLE",
-        ObjectType::ObjectView => "DROP VIEW",
-        ObjectType::ObjectMatview => "DROP MATERIALIZED VIEW",
-        ObjectType::ObjectIndex => "DROP INDEX",
-        ObjectType::ObjectSequence => "DROP SEQUENCE",
-        ObjectType::ObjectSchema => "DROP SCHEMA",
-        ObjectType::ObjectType => "DROP TYPE",
-        ObjectType::ObjectDomain => "DROP DOMAIN",
-        ObjectType::ObjectFunction => "DROP FUNCTION",
-        ObjectType::ObjectTrigger => "DROP TRIGGER",
-        _ => "DROP",
-    }
-}
-
 /// The command tag's words for a statement, as messages name it.
 fn statement_name(node: &NodeEnum) -> &'static str {
     match node {
@@ -192,7 +176,7 @@ fn statement_name(node: &NodeEnum) -> &'static str {
         NodeEnum::CreateTableAsStmt(_) | NodeEnum::SelectStmt(_) => "CREATE TABLE AS",
         NodeEnum::IndexStmt(_) => "CREATE INDEX",
         NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
-        NodeEnum::DropStmt(statement) => drop_name(statement.remove_type()),
+        NodeEnum::DropStmt(statement) => drop::drop_tag(statement.remove_type()).unwrap_or("DROP"),
         NodeEnum::CommentStmt(_) => "COMMENT",
         NodeEnum::ViewStmt(_) => "CREATE VIEW",
         NodeEnum::CreateSeqStmt(_) => "CREATE SEQUENCE",

@@ -1,4 +1,4 @@
-//! Runs the SQL scripts of `tests/slt`, each in a database of its own.
+//! Runs the SQL scripts of `tests/slt`, each in a database of its own; those of `tests/slt/pg` on PostgreSQL too.
 
 use std::path::Path;
 
@@ -6,16 +6,16 @@ use heliosdb_nano::EmbeddedDatabase;
 use sqllogictest::Runner;
 use testkit::scripts::{Judge, Ours, scripts_in};
 
-fn scripts() -> Vec<std::path::PathBuf> {
-    let found = scripts_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/slt/pg"));
+fn scripts(below: &str) -> Vec<std::path::PathBuf> {
+    let found = scripts_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(below));
     assert!(!found.is_empty(), "the scripts are missing");
     found
 }
 
 #[test]
-fn scripts_give_the_answers_of_postgresql() {
+fn scripts_give_the_answers_written_in_them() {
     let mut failures = Vec::new();
-    for script in scripts() {
+    for script in scripts("slt") {
         let records = sqllogictest::parse_file::<sqllogictest::DefaultColumnType>(&script).unwrap();
         let database = EmbeddedDatabase::new_in_memory().unwrap();
         let mut runner = Runner::new(|| async { Ours::new(&database) });
@@ -33,7 +33,7 @@ fn scripts_give_the_answers_of_postgresql() {
 #[test]
 fn postgresql_agrees_with_the_scripts() {
     let Ok(parameters) = std::env::var("TESTKIT_POSTGRES") else { return };
-    for script in scripts() {
+    for script in scripts("slt/pg") {
         Judge::connect(&parameters).unwrap().recreate("testkit").unwrap();
         let connection = format!("{parameters} dbname=testkit");
         let mut runner = Runner::new(|| async { Judge::connect(&connection) });

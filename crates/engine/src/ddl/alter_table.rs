@@ -7,15 +7,17 @@ use catalog::{ConstraintKind, Object, Persistence, Relation, RelationKind};
 use pg_query::{
     NodeEnum,
     protobuf::{
-        AlterTableCmd, AlterTableStmt, AlterTableType, ConstrType, Constraint as ConstraintNode, DropBehavior, ObjectType,
+        AlterTableCmd, AlterTableStmt, AlterTableType, ConstrType, DropBehavior, ObjectType,
     },
 };
 use txn::LockMode;
 use types::{Error, Result, SqlState};
 
 use super::{
-    create_table::{NewConstraint, add_check, add_key},
-    find_relation, written_name,
+    create_table::{add_check, add_key},
+    find_relation,
+    written_constraint::table_constraint,
+    written_name,
 };
 use crate::session::{Outcome, Session, environment, utility::command};
 
@@ -89,7 +91,7 @@ impl Session {
         let names = self.names()?;
         let environment = self.environment(names.clone())?;
         let context = environment::eval_context(self, Arc::from([]))?;
-        let new = NewConstraint { node: ConstraintNode::clone(node), column: None };
+        let new = table_constraint(node)?;
         match node.contype() {
             ConstrType::ConstrPrimary | ConstrType::ConstrUnique => {
                 let storage = relation.storage().ok_or_else(|| not_a_table(relation))?;
@@ -154,11 +156,20 @@ impl Session {
         let Some(NodeEnum::AtalterConstraint(node)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
             return Err(Error::internal("ALTER CONSTRAINT without one"));
         };
+        if node.alter_enforceability && !node.is_enforced {
+            return Err(Error::unsupported("ALTER CONSTRAINT ... NOT ENFORCED"));
+        }
+        if node.alter_inheritability {
+            return Err(Error::unsupported("ALTER CONSTRAINT ... INHERIT"));
+        }
         let at = constraint_position(relation, &node.conname)?;
         if relation.constraints[at].foreign_key().is_none() {
             let message =
                 format!("constraint \"{}\" of relation \"{}\" is not a foreign key constraint", node.conname, relation.name);
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        if !node.alter_deferrability {
+            return Ok(());
         }
         self.put_altered(relation, |altered| {
             let constraint = &mut altered.constraints[at];

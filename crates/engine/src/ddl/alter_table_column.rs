@@ -14,7 +14,8 @@ use txn::SchemaChange;
 use types::{Datum, Error, Oid, Result, SqlState};
 
 use super::{
-    create_table::{NewConstraint, add_check, add_key, is_table_constraint, new_column, refuse_existing_nulls},
+    create_table::{add_check, add_key, new_column, refuse_existing_nulls},
+    written_constraint::column_constraints,
     index_shape, sequence,
 };
 use crate::session::{Session, environment};
@@ -56,16 +57,7 @@ impl Session {
         let environment = self.environment(names.clone())?;
         let context = environment::eval_context(self, Arc::from([]))?;
         let new = new_column(column, &relation.name, &names, &environment)?;
-        let constraints: Vec<NewConstraint> = column
-            .constraints
-            .iter()
-            .filter_map(|node| match &node.node {
-                Some(NodeEnum::Constraint(node)) if is_table_constraint(node.contype()) => {
-                    Some(NewConstraint { node: (**node).clone(), column: Some(column.colname.clone()) })
-                }
-                _ => None,
-            })
-            .collect();
+        let constraints = column_constraints(column)?;
         let mut attribute = new.attribute;
         let altered = self.open_transaction()?.txn.change_schema(|change| {
             let mut altered = Relation::clone(relation);

@@ -17,7 +17,10 @@ use txn::SchemaChange;
 use types::{Error, Oid, Result, SqlState, SqlType};
 
 pub(crate) use super::key_constraint::add_key;
-use super::{index_shape, object_names, position, register_row_type, relation_named, sequence, strings};
+use super::{
+    index_shape, object_names, position, register_row_type, relation_named, sequence, strings,
+    written_constraint::{NewConstraint, column_constraints, table_constraint},
+};
 use crate::session::{Outcome, Session, environment, on_commit::written_action, utility::command};
 
 /// A column as CREATE TABLE or ADD COLUMN defines it, resolved.
@@ -25,13 +28,6 @@ pub(crate) struct NewColumn {
     pub attribute: Attribute,
     /// A sequence to make for it: serial and identity columns.
     pub sequence: Option<sequence::NewSequence>,
-}
-
-/// A constraint before the names of made-up ones are chosen.
-pub(crate) struct NewConstraint {
-    pub node: ConstraintNode,
-    /// The column whose definition it is part of.
-    pub column: Option<String>,
 }
 
 /// A table under construction.
@@ -61,7 +57,7 @@ impl Session {
                     self.add_column_definition(&mut parts, column, &range.relname, &names, &environment)?;
                 }
                 Some(NodeEnum::Constraint(constraint)) => {
-                    parts.constraints.push(NewConstraint { node: (**constraint).clone(), column: None });
+                    parts.constraints.push(table_constraint(constraint)?);
                 }
                 Some(NodeEnum::TableLikeClause(clause)) => add_like(&mut parts, clause, &names)?,
                 _ => return Err(Error::unsupported("this kind of table element")),
@@ -96,14 +92,8 @@ impl Session {
         }
         let new = new_column(column, table, names, environment)?;
         parts.columns.push(new);
-        for constraint in &column.constraints {
-            if let Some(NodeEnum::Constraint(node)) = &constraint.node
-                && is_table_constraint(node.contype())
-            {
-                parts.constraints.push(NewConstraint { node: (**node).clone(), column: Some(column.colname.clone()) });
-            }
-        }
-        attach_deferrability(&mut parts.constraints, column)
+        parts.constraints.extend(column_constraints(column)?);
+        Ok(())
     }
 
     fn finish_create_table(
@@ -206,61 +196,6 @@ fn refuse_unsupported(statement: &CreateStmt) -> Result<()> {
             SqlState::UNDEFINED_OBJECT,
             format!("access method \"{}\" does not exist", statement.access_method),
         ));
-    }
-    Ok(())
-}
-
-/// Constraints that belong to the table rather than being flags of the column.
-pub(crate) fn is_table_constraint(kind: ConstrType) -> bool {
-    matches!(
-        kind,
-        ConstrType::ConstrCheck
-            | ConstrType::ConstrPrimary
-            | ConstrType::ConstrUnique
-            | ConstrType::ConstrForeign
-            | ConstrType::ConstrExclusion
-    )
-}
-
-/// DEFERRABLE and its kin follow the column constraint they modify as nodes of their own (transformConstraintAttrs).
-fn attach_deferrability(constraints: &mut [NewConstraint], column: &ColumnDef) -> Result<()> {
-    let mut of_column = constraints.iter_mut().filter(|found| found.column.as_deref() == Some(&column.colname));
-    let mut modified: Option<&mut NewConstraint> = None;
-    let (mut saw_deferrability, mut saw_initially) = (false, false);
-    for node in &column.constraints {
-        let Some(NodeEnum::Constraint(node)) = &node.node else { continue };
-        let refuse = |message: &str| Err(Error::new(SqlState::SYNTAX_ERROR, message).at(position(node.location)));
-        let (word, is_initially) = match node.contype() {
-            ConstrType::ConstrAttrDeferrable => ("DEFERRABLE", false),
-            ConstrType::ConstrAttrNotDeferrable => ("NOT DEFERRABLE", false),
-            ConstrType::ConstrAttrDeferred => ("INITIALLY DEFERRED", true),
-            ConstrType::ConstrAttrImmediate => ("INITIALLY IMMEDIATE", true),
-            kind => {
-                let own = if is_table_constraint(kind) { of_column.next() } else { None };
-                modified = own.filter(|_| kind != ConstrType::ConstrCheck);
-                (saw_deferrability, saw_initially) = (false, false);
-                continue;
-            }
-        };
-        let Some(constraint) = modified.as_deref_mut().map(|modified| &mut modified.node) else {
-            return refuse(&format!("misplaced {word} clause"));
-        };
-        if std::mem::replace(if is_initially { &mut saw_initially } else { &mut saw_deferrability }, true) {
-            let clauses = if is_initially { "INITIALLY IMMEDIATE/DEFERRED" } else { "DEFERRABLE/NOT DEFERRABLE" };
-            return refuse(&format!("multiple {clauses} clauses not allowed"));
-        }
-        match word {
-            "DEFERRABLE" => constraint.deferrable = true,
-            "NOT DEFERRABLE" => constraint.deferrable = false,
-            "INITIALLY DEFERRED" => {
-                constraint.initdeferred = true;
-                constraint.deferrable |= !saw_deferrability;
-            }
-            _ => constraint.initdeferred = false,
-        }
-        if constraint.initdeferred && !constraint.deferrable {
-            return refuse("constraint declared INITIALLY DEFERRED must be DEFERRABLE");
-        }
     }
     Ok(())
 }
@@ -505,14 +440,7 @@ fn add_like_index(
     environment: &Environment,
     context: &expr::EvalContext,
 ) -> Result<()> {
-    let columns: Vec<usize> = definition
-        .columns
-        .iter()
-        .filter_map(|column| match column.key {
-            IndexKey::Attribute(position) => Some(position),
-            IndexKey::Expression(_) => None,
-        })
-        .collect();
+    let columns = definition.attribute_positions();
     let source_table = std::mem::replace(&mut definition.table, relation.oid);
     let copied = change
         .catalog

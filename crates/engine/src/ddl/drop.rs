@@ -281,7 +281,7 @@ fn remove_type(change: &mut SchemaChange<'_>, oid: Oid) {
     }
 }
 
-fn drop_tag(kind: ObjectType) -> Result<&'static str> {
+pub(super) fn drop_tag(kind: ObjectType) -> Result<&'static str> {
     Ok(match kind {
         ObjectType::ObjectTable => "DROP TABLE",
         ObjectType::ObjectView => "DROP VIEW",

@@ -9,7 +9,7 @@ use pg_query::protobuf::Constraint as ConstraintNode;
 use txn::LockMode;
 use types::{Error, Oid, Result, SqlState, SqlType};
 
-use super::{create_table::NewConstraint, object_names, strings};
+use super::{object_names, strings, written_constraint::NewConstraint};
 use crate::session::{Session, referential_integrity::Reference};
 
 impl Session {

@@ -10,8 +10,9 @@ use txn::SchemaChange;
 use types::{Error, Result, SqlState};
 
 use super::{
-    create_table::{NewConstraint, add_index, duplicate_constraint, plain_constraint, refuse_existing_nulls},
+    create_table::{add_index, duplicate_constraint, plain_constraint, refuse_existing_nulls},
     object_names, position, strings,
+    written_constraint::NewConstraint,
 };
 
 /// Makes a PRIMARY KEY or UNIQUE constraint with its index.
@@ -106,14 +107,7 @@ fn adopt_index(
     if relation.constraints.iter().any(|constraint| *constraint.name == *name) {
         return Err(duplicate_constraint(&name, relation));
     }
-    let columns: Vec<usize> = definition
-        .columns
-        .iter()
-        .filter_map(|column| match column.key {
-            IndexKey::Attribute(position) => Some(position),
-            IndexKey::Expression(_) => None,
-        })
-        .collect();
+    let columns = definition.attribute_positions();
     if *name != *index.name && change.catalog.relation_named(relation.schema, &name).is_some() {
         return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")));
     }
