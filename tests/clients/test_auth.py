@@ -24,7 +24,7 @@ class Authentication(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         users = [("alice", ["read", "write"]), ("bob", ["read"]), ("root", ["admin"])]
-        text = (f'[session]\ntimeout_secs = 2\nmax_sessions_per_user = 2\n[resource_quotas]\ntransaction_timeout_secs = 1\n'
+        text = (f'[session]\ntimeout_secs = 2\nmax_sessions_per_user = 2\n[resource_quotas]\ntransaction_timeout_secs = 1\nlock_timeout_ms = 300\n'
                 f'[auth]\nmethod = "{cls.METHOD}"\n')
         for name, roles in users:
             text += f'[[auth.users]]\nusername = "{name}"\npassword_hash = "{hashed("secret", *cls.flags())}"\nroles = {roles}\n'.replace("'", '"')
@@ -104,6 +104,15 @@ class Authentication(unittest.TestCase):
             self.assertEqual(caught.exception.sqlstate, "25P04")
             db.execute("ROLLBACK")
             self.assertEqual(db.execute("SELECT count(*) FROM t WHERE a = 100").fetchone()[0], 0)
+
+    def test_a_session_cannot_loosen_the_lock_timeout(self):
+        with self.connect("root") as holder, self.connect("alice") as waiter:
+            holder.execute("BEGIN")
+            holder.execute("SELECT pg_advisory_xact_lock(7)")
+            waiter.execute("SET lock_timeout = 0")
+            with self.assertRaises(psycopg.errors.LockNotAvailable):
+                waiter.execute("SELECT pg_advisory_xact_lock(7)")
+            holder.execute("ROLLBACK")
 
 
 class Scram(Authentication):

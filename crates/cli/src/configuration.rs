@@ -278,6 +278,7 @@ impl Configuration {
             sessions_per_user: usize::try_from(per_user).unwrap_or(usize::MAX),
             idle_session_ms: self.number("session.timeout_secs") * 1000,
             transaction_ms: self.number("resource_quotas.transaction_timeout_secs") * 1000,
+            lock_wait_ms: lock_ms,
             defaults: vec![
                 ("lock_timeout".to_owned(), lock_ms.to_string()),
                 ("default_transaction_isolation".to_owned(), isolation),

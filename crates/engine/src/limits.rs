@@ -12,6 +12,7 @@ pub struct SessionLimits {
     pub sessions_per_user: usize,
     pub idle_session_ms: u64,
     pub transaction_ms: u64,
+    pub lock_wait_ms: u64,
     /// Settings that sessions start with: lock_timeout, default_transaction_isolation.
     pub defaults: Vec<(String, String)>,
 }

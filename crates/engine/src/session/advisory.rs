@@ -96,7 +96,7 @@ impl Hooks {
     /// Waits for a lock on this thread; cancellation and lock_timeout end the wait with an error.
     pub(super) fn wait_in_place(&self, wait: LockWait) -> Result<()> {
         let Some(cluster) = self.cluster.upgrade() else { return Err(Error::internal("a lock is awaited without a server")) };
-        let _deadline = self.shared.begin_lock_wait(&wait, &cluster.timer);
+        let _deadline = self.shared.begin_lock_wait(&wait, &cluster.timer, cluster.limits().lock_wait_ms);
         let mut waited = self.shared.cancellation.check();
         if waited.is_ok() {
             let mut wait = Some(wait);

@@ -87,17 +87,17 @@ impl Session {
         let store = self.database.store.clone();
         let statistics = StoreStatistics { store: &store, state: std::cell::OnceCell::new() };
         let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
-        let query_command = query.command;
+        let command = query.command;
         let starts_afresh = rerun::starts_afresh(&query);
         let planned = Arc::new(Planned {
             columns: query.output.as_slice().into(),
             is_long: query.root.estimate.total_cost > LONG_COST,
-            command: query.command,
+            command,
             prepared: Arc::new(Prepared::new(Arc::new(query))?),
             parameters: bound.parameters,
             made_for: touched.tables.iter().filter_map(|&table| Some((table, store.row_count(table)?))).collect(),
             tables: touched.tables,
-            writes_as: if touched.modifies_permanent { Some(command_name(query_command)) } else { touched.locks_as },
+            writes_as: if touched.modifies_permanent { Some(command_name(command)) } else { touched.locks_as },
             stages: touched.locks_rows || touched.modifies,
             references,
             locks: touched.relations,
@@ -147,7 +147,7 @@ impl Session {
 
     /// A statement with writes or row locks: computed to its end, staged, and run again after every wait.
     async fn run_staged(&mut self, planned: &Arc<Planned>, parameters: Arc<[Datum]>) -> Result<Rows> {
-        self.check_access(planned)?;
+        // The rights follow as the execution opens: PostgreSQL refuses a change in a read-only transaction first.
         if let Some(statement) = planned.writes_as {
             self.refuse_read_only(statement)?;
         }
@@ -322,7 +322,7 @@ impl Session {
 
     /// Awaits a lock; cancellation, deadlock detection and lock_timeout end the wait with an error.
     pub(crate) async fn wait_for_lock(&mut self, wait: txn::LockWait) -> Result<()> {
-        let _deadline = self.shared.begin_lock_wait(&wait, &self.cluster.timer);
+        let _deadline = self.shared.begin_lock_wait(&wait, &self.cluster.timer, self.cluster.limits().lock_wait_ms);
         let waited = match self.shared.cancellation.check() {
             Ok(()) => wait.await,
             Err(error) => Err(error),

@@ -11,6 +11,7 @@ use super::identity::{Identity, RoleChanges};
 use crate::{
     clock,
     cluster::Database,
+    limits::tighter,
     settings::Settings,
     timer::{Deadline, Timer},
 };
@@ -188,8 +189,10 @@ impl SessionShared {
     }
 
     /// Lets others end a lock wait that is about to begin: those who cancel the statement, and lock_timeout while the guard lives.
-    pub(crate) fn begin_lock_wait(&self, wait: &txn::LockWait, timer: &Timer) -> Option<Deadline> {
-        let timeout_ms = self.settings.lock().every_statement().lock_timeout_ms;
+    ///
+    /// `limit_ms` is what the configuration allows; 0 is no limit.
+    pub(crate) fn begin_lock_wait(&self, wait: &txn::LockWait, timer: &Timer, limit_ms: u64) -> Option<Deadline> {
+        let timeout_ms = tighter(self.settings.lock().every_statement().lock_timeout_ms, limit_ms);
         self.set_waiting(Some(wait.handle()));
         (timeout_ms > 0).then(|| {
             let handle = wait.handle();
