@@ -6,9 +6,7 @@ use std::sync::Arc;
 use catalog::{ConstraintKind, Object, Persistence, Relation, RelationKind};
 use pg_query::{
     NodeEnum,
-    protobuf::{
-        AlterTableCmd, AlterTableStmt, AlterTableType, ConstrType, DropBehavior, ObjectType,
-    },
+    protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType, ConstrType, DropBehavior, ObjectType},
 };
 use txn::LockMode;
 use types::{Error, Result, SqlState};

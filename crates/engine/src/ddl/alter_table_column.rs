@@ -15,8 +15,8 @@ use types::{Datum, Error, Oid, Result, SqlState};
 
 use super::{
     create_table::{add_check, add_key, new_column, refuse_existing_nulls},
-    written_constraint::column_constraints,
     index_shape, sequence,
+    written_constraint::column_constraints,
 };
 use crate::session::{Session, environment};
 

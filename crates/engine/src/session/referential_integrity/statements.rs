@@ -55,7 +55,8 @@ impl Statements {
             lock_referencing: format!("{find_referencing} FOR KEY SHARE OF x").into(),
             find_referencing: find_referencing.into(),
             delete_referencing: format!("DELETE FROM ONLY {table_name} WHERE {}", references(1)).into(),
-            update_referencing: format!("UPDATE ONLY {table_name} SET {carried} WHERE {}", references(key.columns.len() + 1)).into(),
+            update_referencing: format!("UPDATE ONLY {table_name} SET {carried} WHERE {}", references(key.columns.len() + 1))
+                .into(),
             null_on_delete: reset("NULL", deleted),
             null_on_update: reset("NULL", &key.columns),
             default_on_delete: reset("DEFAULT", deleted),
