@@ -29,6 +29,12 @@ class ReplTest(unittest.TestCase):
         self.assertEqual(done.stdout, "CREATE TABLE\nINSERT 0 2\n id | name  \n----+-------\n  1 | Alice\n 20 | \n(2 rows)\n\n")
         self.assertEqual(done.stderr, "")
 
+    def test_notifications_are_printed(self):
+        done = self.repl("LISTEN c;\nNOTIFY c, 'x';\nNOTIFY c;\n")
+        printed = done.stdout.replace("\n", " ")
+        self.assertRegex(printed, r'NOTIFY Asynchronous notification "c" with payload "x" received from server process with PID \d+\. '
+                                  r'NOTIFY Asynchronous notification "c" received from server process with PID \d+\. $')
+
     def test_errors_have_a_caret_and_stop_when_asked(self):
         script = "SELECT 1,\n  nothing;\nSELECT 'after';\n"
         done = self.repl(script)

@@ -28,6 +28,9 @@ pub(crate) trait Handler {
     /// WARNING, NOTICE, ... and its text.
     fn notice(&mut self, _severity: &str, _notice: &Error) {}
 
+    /// What NOTIFY has sent: channel, payload, the sender's process.
+    fn notification(&mut self, _channel: &str, _payload: &str, _pid: i32) {}
+
     /// A piece of the data of COPY TO STDOUT.
     fn copy_out(&mut self, _piece: &[u8]) -> Result<()> {
         Ok(())

@@ -17,6 +17,7 @@ use crate::{
     access::{self, Authority},
     clock,
     limits::SessionLimits,
+    notification::NotificationQueue,
     plan_cache::PlanCache,
     session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
@@ -34,6 +35,7 @@ pub struct Database {
     pub store: Arc<Store>,
     pub(crate) plans: Arc<PlanCache>,
     pub(crate) shapes: Arc<ShapeCache>,
+    pub(crate) notifications: Arc<NotificationQueue>,
 }
 
 /// Everything that sessions share.
@@ -106,6 +108,7 @@ impl Cluster {
             store,
             plans: Arc::default(),
             shapes: Arc::default(),
+            notifications: Arc::default(),
         };
         self.databases.write().insert(name.into(), Arc::new(database));
     }
@@ -184,6 +187,7 @@ impl Cluster {
             store: old.store.clone(),
             plans: old.plans.clone(),
             shapes: old.shapes.clone(),
+            notifications: old.notifications.clone(),
         };
         databases.insert(new_name.into(), Arc::new(renamed));
         Ok(())

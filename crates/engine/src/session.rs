@@ -26,6 +26,7 @@ pub mod extended;
 pub mod hooks;
 pub(crate) mod identity;
 mod lock_rows;
+mod notify;
 pub(crate) mod on_commit;
 pub mod outcome;
 pub mod query;
@@ -163,6 +164,7 @@ impl Drop for Session {
         self.transaction = None;
         drop(self.hooks.transaction.take());
         self.hooks.release_advisory_locks();
+        self.database.notifications.forget(self.shared.pid);
         self.cluster.disconnected(self.shared.pid);
     }
 }

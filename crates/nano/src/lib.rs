@@ -84,6 +84,7 @@ mod transaction;
 
 pub use arrow_array;
 pub use database::EmbeddedDatabase;
+pub use engine::Notification;
 pub use from_sql::FromSql;
 pub use row::{Column, Row, RowIndex};
 pub use session::Session;

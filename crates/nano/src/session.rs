@@ -1,10 +1,16 @@
 //! A session: statements one after another, each run to its end on the calling thread.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arrow_array::RecordBatch;
-use engine::session::{Outcome, PreparedStatement, extended::PortalStep};
-use parking_lot::Mutex;
+use engine::{
+    Notification,
+    session::{Outcome, PreparedStatement, extended::PortalStep},
+};
+use parking_lot::{Condvar, Mutex};
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use crate::{
@@ -19,6 +25,35 @@ use crate::{
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<Mutex<engine::Session>>,
+    notified: Arc<Notified>,
+}
+
+/// Wakes threads that wait for notifications; the session is not locked meanwhile.
+#[derive(Default)]
+struct Notified {
+    told: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Notified {
+    fn tell(&self) {
+        *self.told.lock() = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until told, or not told before the deadline: false. None is no deadline.
+    fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        let mut told = self.told.lock();
+        while !*told {
+            match deadline {
+                None => self.changed.wait(&mut told),
+                Some(deadline) if self.changed.wait_until(&mut told, deadline).timed_out() => return *told,
+                Some(_) => {}
+            }
+        }
+        *told = false;
+        true
+    }
 }
 
 /// The name of the statement that `query` prepares and forgets.
@@ -26,7 +61,10 @@ const UNNAMED: &str = "";
 
 impl Session {
     pub(crate) fn new(session: engine::Session) -> Session {
-        Session { inner: Arc::new(Mutex::new(session)) }
+        let notified = Arc::new(Notified::default());
+        let teller = notified.clone();
+        session.shared().on_notify(move || teller.tell());
+        Session { inner: Arc::new(Mutex::new(session)), notified }
     }
 
     /// Runs SQL, one statement or several separated by semicolons, and returns how many rows the last one changed or returned.
@@ -126,6 +164,31 @@ impl Session {
     /// NOTICEs and WARNINGs raised since the last call.
     pub fn take_notices(&self) -> Vec<Error> {
         self.inner.lock().shared().take_notices().into_iter().map(|(_, notice)| notice).collect()
+    }
+
+    /// What other sessions, and this one, have sent with NOTIFY to the channels that this session listens to. With none there yet it waits
+    /// for them, no longer than the time-out. They come between transactions only.
+    ///
+    /// ```
+    /// # fn main() -> heliosdb_nano::Result<()> {
+    /// # let db = heliosdb_nano::EmbeddedDatabase::new_in_memory()?;
+    /// use std::time::Duration;
+    /// let listener = db.session()?;
+    /// listener.execute("LISTEN jobs")?;
+    /// db.execute("NOTIFY jobs, 'number 7'")?;
+    /// let notifications = listener.wait_for_notifications(Duration::from_secs(1));
+    /// assert_eq!(&*notifications[0].payload, "number 7");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_for_notifications(&self, timeout: Duration) -> Vec<Notification> {
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            let found = self.inner.lock().take_notifications();
+            if !found.is_empty() || !self.notified.wait_until(deadline) {
+                return found;
+            }
+        }
     }
 
     pub(crate) fn with<T>(&self, use_it: impl FnOnce(&mut engine::Session) -> T) -> T {

@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use bytes::BytesMut;
@@ -47,6 +48,10 @@ pub(crate) struct Connection<S> {
     pub(crate) copy: Option<CopyState>,
     /// Set when somebody ends the session.
     terminated: Arc<Notify>,
+    /// Set when others have notified the session.
+    notified: Arc<Notify>,
+    /// Since when the client has said nothing.
+    silent_since: Option<Instant>,
 }
 
 /// What to do after a message.
@@ -67,6 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             skip_to_sync: false,
             copy: None,
             terminated: Arc::new(Notify::new()),
+            notified: Arc::new(Notify::new()),
+            silent_since: None,
         }
     }
 
@@ -107,6 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         session.set_offload(Arc::new(BlockInPlace));
         let terminated = self.terminated.clone();
         session.shared().on_terminate(move || terminated.notify_one());
+        let notified = self.notified.clone();
+        session.shared().on_notify(move || notified.notify_one());
         self.welcome(&session);
         self.message_loop(&mut session).await
     }
@@ -120,11 +129,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         loop {
             match frontend::decode(&mut self.input) {
                 Ok(Some((kind, message))) => {
+                    self.silent_since = None;
                     if self.handle_message(session, kind, message).await? == Next::Close {
                         return self.flush().await;
                     }
                 }
                 Ok(None) => {
+                    self.forward_notifications(session).await?;
                     self.flush().await?;
                     if self.read_or_expire(session).await? == Next::Close {
                         return Ok(());
@@ -138,7 +149,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Waits for the client no longer than it may stay silent.
     async fn read_or_expire(&mut self, session: &mut Session) -> io::Result<Next> {
         let Some((limit, end)) = session.idle_limit() else { return self.read_more().await };
-        match tokio::time::timeout(limit, self.read_more()).await {
+        // What others notify meanwhile does not count as the client's.
+        let silent = self.silent_since.get_or_insert_with(Instant::now).elapsed();
+        match tokio::time::timeout(limit.saturating_sub(silent), self.read_more()).await {
             Ok(read) => read,
             Err(_) => match end {
                 IdleEnd::Session(error) => {
@@ -146,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     Ok(Next::Close)
                 }
                 IdleEnd::Transaction => {
+                    self.silent_since = None;
                     session.expire_transaction();
                     Ok(Next::Continue)
                 }
@@ -153,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Waits for bytes from the client, or for the session's end.
+    /// Waits for bytes from the client, for notifications, or for the session's end.
     async fn read_more(&mut self) -> io::Result<Next> {
         tokio::select! {
             biased;
@@ -163,6 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.refuse(&error).await?;
                 Ok(Next::Close)
             }
+            () = self.notified.notified() => Ok(Next::Continue),
         }
     }
 
@@ -230,11 +245,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
+    /// What others have notified, when the session is between transactions.
+    async fn forward_notifications(&mut self, session: &mut Session) -> io::Result<()> {
+        loop {
+            let notifications = session.take_notifications();
+            if notifications.is_empty() {
+                return Ok(());
+            }
+            for notification in &notifications {
+                backend::notification_response(&mut self.output, notification);
+            }
+            self.flush_if_full().await?;
+        }
+    }
+
     /// The end of a query or of a pipeline.
     pub(crate) fn ready(&mut self, session: &mut Session) {
         self.forward_notices(session);
         for (name, value) in session.take_changed_settings() {
             backend::parameter_status(&mut self.output, name, &value);
+        }
+        for notification in session.take_notifications() {
+            backend::notification_response(&mut self.output, &notification);
         }
         let status: TransactionStatus = session.transaction_status();
         backend::ready_for_query(&mut self.output, status);
@@ -245,7 +277,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if self.output.is_empty() {
             return Ok(());
         }
-        self.stream.write_all(&self.output).await?;
+        tokio::select! {
+            biased;
+            written = self.stream.write_all(&self.output) => written?,
+            () = self.terminated.notified() => return Err(io::Error::other("ended while the client did not read")),
+        }
         self.stream.flush().await?;
         self.output.clear();
         if self.output.capacity() > 4 * FLUSH_BYTES {

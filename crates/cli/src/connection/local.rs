@@ -102,7 +102,15 @@ impl Connection for Local {
         // A handler's own error has left the transaction as it was.
         let done = done.map_err(|error: Error| self.session.refuse_message(error));
         let ended = pollster::block_on(self.session.finish_script());
-        done.and(ended)
+        loop {
+            let notifications = self.session.take_notifications();
+            for notification in &notifications {
+                handler.notification(&notification.channel, &notification.payload, notification.pid);
+            }
+            if notifications.is_empty() {
+                return done.and(ended);
+            }
+        }
     }
 
     fn status(&self) -> char {

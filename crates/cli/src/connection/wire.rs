@@ -210,6 +210,12 @@ impl Wire {
                 handler.notice(&severity, &error_of(&self.message));
                 Ok(())
             }
+            b'A' => {
+                let mut fields = Fields(&self.message);
+                let (pid, channel, payload) = (fields.i32()?, fields.text()?, fields.text()?);
+                handler.notification(channel, payload, pid);
+                Ok(())
+            }
             b'E' => Err(error_of(&self.message)),
             b'G' => self.copy_in(handler),
             _ => Ok(()),
@@ -246,8 +252,8 @@ impl Connection for Wire {
                 self.status = self.message.first().map_or('I', |status| char::from(*status));
                 return done;
             }
-            if done.is_ok() {
-                done = self.handle(kind, handler);
+            if done.is_ok() || kind == b'A' {
+                done = done.and(self.handle(kind, handler));
             }
         }
     }

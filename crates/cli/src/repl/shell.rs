@@ -258,11 +258,12 @@ impl Shell {
             copied: Vec::new(),
             quiet: self.flag("QUIET"),
             data_ended: false,
+            notifications: String::new(),
         };
         *self.running.lock() = Some(self.connection.canceller());
         let done = self.connection.run(statement, &mut printer);
         *self.running.lock() = None;
-        let Printer { tables, copied, .. } = printer;
+        let Printer { tables, copied, notifications, .. } = printer;
         for shown in tables {
             match shown {
                 Shown::Table(table) => self.show(&table),
@@ -271,6 +272,9 @@ impl Shell {
         }
         if !copied.is_empty() {
             self.print_bytes(&copied);
+        }
+        if !notifications.is_empty() {
+            self.print(&notifications);
         }
         done
     }
@@ -354,6 +358,8 @@ struct Printer<'a> {
     quiet: bool,
     /// The data of a COPY FROM STDIN has come to its end.
     data_ended: bool,
+    /// Shown after the results.
+    notifications: String,
 }
 
 impl Handler for Printer<'_> {
@@ -386,6 +392,12 @@ impl Handler for Printer<'_> {
 
     fn notice(&mut self, severity: &str, notice: &Error) {
         eprint!("{}", notice_text(severity, notice));
+    }
+
+    fn notification(&mut self, channel: &str, payload: &str, pid: i32) {
+        let payload = if payload.is_empty() { String::new() } else { format!(" with payload \"{payload}\"") };
+        let line = format!("Asynchronous notification \"{channel}\"{payload} received from server process with PID {pid}.\n");
+        self.notifications.push_str(&line);
     }
 
     fn copy_out(&mut self, piece: &[u8]) -> Result<()> {

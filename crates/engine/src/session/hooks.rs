@@ -23,6 +23,7 @@ use crate::{
     access::Authority,
     clock,
     cluster::{Cluster, Database},
+    notification::Pending,
     offload::{Here, Offload},
     settings::{UNLISTED, setting_facts},
     system_catalog::{self, *},
@@ -41,6 +42,8 @@ pub struct Hooks {
     random: Mutex<Option<StdRng>>,
     /// Advisory locks of the session's level, from the first one on.
     pub(super) advisory: Mutex<Option<txn::SessionLocks>>,
+    /// What the transaction notifies and listens to when it commits.
+    pub(crate) pending_notifications: Mutex<Pending>,
     /// Whether the transaction's id has been shown.
     id_shown: AtomicU64,
     /// Where functions that take long by themselves run; the session's.
@@ -58,6 +61,7 @@ impl Hooks {
             sequence_prepared: Mutex::default(),
             random: Mutex::default(),
             advisory: Mutex::default(),
+            pending_notifications: Mutex::default(),
             id_shown: AtomicU64::new(0),
             offload: Mutex::new(Arc::new(Here)),
         }
@@ -278,10 +282,16 @@ impl SessionHooks for Hooks {
         if let Some(locked) = self.advisory_function(source, arguments) {
             return Some(locked);
         }
+        if let Some(notified) = self.notify_function(source, arguments) {
+            return Some(notified);
+        }
         system_catalog::functions::call(source, arguments, &self.system_context(self.names_of(context)))
     }
 
     fn engine_rows(&self, source: &str, arguments: &[Datum], context: &EvalContext) -> Option<Result<Vec<Vec<Datum>>>> {
+        if let Some(rows) = self.listening_rows(source) {
+            return Some(rows);
+        }
         system_catalog::functions::call_set(source, arguments, &self.system_context(self.names_of(context)))
     }
 

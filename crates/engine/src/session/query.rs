@@ -152,12 +152,14 @@ impl Session {
             self.refuse_read_only(statement)?;
         }
         let mut runs_again = false;
+        let notified = self.hooks.pending_notifications.lock().mark();
         loop {
             if !std::mem::replace(&mut runs_again, true) || planned.starts_afresh {
                 self.begin_statement()?;
             } else {
                 self.resume_statement()?;
             }
+            self.hooks.pending_notifications.lock().roll_back_to(notified);
             let mut execution = self.open_execution(planned, parameters.clone())?;
             let offload = self.offload.clone();
             let batches = run_offloaded(&*offload, planned.is_long, || drain(&mut execution))?;

@@ -1,6 +1,13 @@
 //! The part of a session that others may look at or reach into: activity, cancellation, settings, notices.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use catalog::{Role, Roles};
 use expr::context::{CancelReason, Cancellation, NoticeLevel};
@@ -73,6 +80,10 @@ pub struct SessionShared {
     pub(crate) listed: Mutex<Listed>,
     /// Told when the session is to end; the server's task listens.
     on_terminate: Mutex<Option<Box<dyn Fn() + Send>>>,
+    /// There may be notifications that the session has not read.
+    notified: AtomicBool,
+    /// Told when there are.
+    on_notify: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 /// Prepared statements and cursors as the system views show them.
@@ -120,6 +131,8 @@ impl SessionShared {
             waiting: Mutex::default(),
             listed: Mutex::default(),
             on_terminate: Mutex::default(),
+            notified: AtomicBool::new(false),
+            on_notify: Mutex::default(),
         }
     }
 
@@ -186,6 +199,31 @@ impl SessionShared {
     /// Registers what ends the session's connection.
     pub fn on_terminate(&self, tell: impl Fn() + Send + 'static) {
         *self.on_terminate.lock() = Some(Box::new(tell));
+    }
+
+    /// Registers what is told when notifications have come; they are taken with [`super::Session::take_notifications`].
+    pub fn on_notify(&self, tell: impl Fn() + Send + 'static) {
+        *self.on_notify.lock() = Some(Box::new(tell));
+    }
+
+    pub(crate) fn notify_of_notifications(&self) {
+        self.notify_of_more();
+        if let Some(tell) = self.on_notify.lock().as_ref() {
+            tell();
+        }
+    }
+
+    pub(crate) fn has_notifications(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn notifications_seen(&self) {
+        self.notified.store(false, Ordering::SeqCst);
+    }
+
+    /// What was taken was perhaps not all.
+    pub(crate) fn notify_of_more(&self) {
+        self.notified.store(true, Ordering::SeqCst);
     }
 
     /// Lets others end a lock wait that is about to begin: those who cancel the statement, and lock_timeout while the guard lives.

@@ -13,7 +13,7 @@ use super::{
     shared::ActivityState,
     shared_transaction::SharedTransaction,
 };
-use crate::{clock, settings::SettingsMark};
+use crate::{clock, notification::PendingMark, settings::SettingsMark};
 
 /// What ReadyForQuery announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,7 @@ struct NamedSavepoint {
     settings: SettingsMark,
     roles: Option<RoleChanges>,
     deferred: DeferredMark,
+    notifications: PendingMark,
 }
 
 /// Characteristics asked of the next transaction by SET TRANSACTION outside a block.
@@ -188,6 +189,7 @@ impl Session {
         let Some(open) = &mut self.transaction else { return };
         let options = open.txn.options();
         drop(open.txn.take());
+        *self.hooks.pending_notifications.lock() = Default::default();
         open.txn.put(self.database.store.begin(options, self.shared.pid));
         open.savepoints.clear();
         (open.failed, open.expired) = (true, true);
@@ -215,8 +217,16 @@ impl Session {
             drop(open.txn.take());
         }
         *self.shared.role_changes.lock() = None;
+        self.forget_notifications();
         self.after_transaction();
         self.shared.sync_identity();
+    }
+
+    fn forget_notifications(&self) {
+        let mut pending = self.hooks.pending_notifications.lock();
+        if !pending.is_empty() {
+            *pending = Default::default();
+        }
     }
 
     fn after_transaction(&mut self) {
@@ -236,9 +246,14 @@ impl Session {
         let Some(open) = self.transaction.take() else { return Ok(()) };
         self.close_transaction_portals();
         let role_changes = self.shared.role_changes.lock().take();
-        let committed = match role_changes {
+        let commit = || match role_changes {
             Some(changes) => self.cluster.clone().commit_roles(changes, || open.txn.commit()),
             None => open.txn.commit(),
+        };
+        let notifications = std::mem::take(&mut *self.hooks.pending_notifications.lock());
+        let committed = match notifications.is_empty() {
+            true => commit(),
+            false => self.database.notifications.commit(&self.shared, &notifications, commit),
         };
         // Roles that did not merge have kept it from being committed.
         drop(open.txn.take());
@@ -295,10 +310,7 @@ impl Session {
             TransactionStmtKind::TransStmtSavepoint => self.execute_savepoint(&statement.savepoint_name)?,
             TransactionStmtKind::TransStmtRelease => self.execute_release(&statement.savepoint_name)?,
             TransactionStmtKind::TransStmtRollbackTo => self.execute_rollback_to(&statement.savepoint_name)?,
-            TransactionStmtKind::TransStmtPrepare => {
-                return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "prepared transactions are disabled")
-                    .hint("Set max_prepared_transactions to a nonzero value."));
-            }
+            TransactionStmtKind::TransStmtPrepare => self.execute_prepare_transaction()?,
             kind @ (TransactionStmtKind::TransStmtCommitPrepared | TransactionStmtKind::TransStmtRollbackPrepared) => {
                 let is_commit = kind == TransactionStmtKind::TransStmtCommitPrepared;
                 self.refuse_in_block(if is_commit { "COMMIT PREPARED" } else { "ROLLBACK PREPARED" })?;
@@ -362,6 +374,16 @@ impl Session {
         Ok("ROLLBACK")
     }
 
+    /// Prepared transactions are refused as by a PostgreSQL without any: the transaction is over then.
+    fn execute_prepare_transaction(&mut self) -> Result<&'static str> {
+        if self.transaction.as_ref().is_none_or(|open| !open.explicit || open.failed) {
+            return self.execute_rollback(false);
+        }
+        self.abandon_transaction();
+        Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "prepared transactions are disabled")
+            .hint("Set max_prepared_transactions to a nonzero value."))
+    }
+
     async fn without_block(&mut self, word: &'static str, chain: bool) -> Result<&'static str> {
         if chain {
             return Err(chain_outside_block("COMMIT AND CHAIN"));
@@ -384,10 +406,11 @@ impl Session {
     fn execute_savepoint(&mut self, name: &str) -> Result<&'static str> {
         let settings = self.shared.settings.lock().mark();
         let roles = self.shared.role_changes.lock().clone();
+        let notifications = self.hooks.pending_notifications.lock().mark();
         let open = self.block("SAVEPOINT")?;
         let savepoint = open.txn.savepoint();
         let deferred = open.deferred.mark();
-        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles, deferred };
+        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles, deferred, notifications };
         open.savepoints.push(savepoint);
         Ok("SAVEPOINT")
     }
@@ -410,6 +433,8 @@ impl Session {
         open.txn.rollback_to(savepoint);
         open.deferred.roll_back_to(&open.savepoints[at].deferred);
         open.failed = false;
+        let notifications = open.savepoints[at].notifications;
+        self.hooks.pending_notifications.lock().roll_back_to(notifications);
         *self.shared.role_changes.lock() = roles;
         self.shared.settings.lock().roll_back_to(settings);
         self.shared.sync_identity();

@@ -36,6 +36,9 @@ impl Session {
             NodeEnum::CopyStmt(statement) => self.execute_copy(statement, sql).await,
             NodeEnum::VacuumStmt(statement) => self.execute_vacuum(statement),
             NodeEnum::CheckPointStmt(_) => Ok(command("CHECKPOINT")),
+            NodeEnum::ListenStmt(statement) => self.execute_listen(statement),
+            NodeEnum::UnlistenStmt(statement) => self.execute_unlisten(statement),
+            NodeEnum::NotifyStmt(statement) => self.execute_notify(statement),
             NodeEnum::LockStmt(statement) => self.execute_lock(statement).await,
             NodeEnum::ConstraintsSetStmt(statement) => {
                 self.require_block_or_warn("SET CONSTRAINTS");
@@ -241,6 +244,7 @@ impl Session {
                 self.prepared.clear();
                 self.close_all_cursors();
                 self.open_transaction()?;
+                self.at_commit(crate::notification::ListenAction::UnlistenAll)?;
                 self.shared.settings.lock().reset_all();
                 self.hooks.forget_sequences();
                 self.hooks.release_advisory_locks();

@@ -342,7 +342,6 @@ fn server_function(source: &str, given: Arguments, context: &SystemContext) -> O
         "getdatabaseencoding" => text("UTF8"),
         "pg_jit_available" => Datum::Bool(false),
         "pg_trigger_depth" => Datum::Int4(0),
-        "pg_listening_channels" => return None,
         "row_security_active" | "row_security_active_name" => Datum::Bool(false),
         "pg_session_memory_usage" => {
             state.session_memory(i32::try_from(given.int(0)).unwrap_or_default()).map_or(NULL, Datum::Int8)

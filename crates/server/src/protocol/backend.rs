@@ -1,7 +1,7 @@
 //! Messages to the client, appended to the connection's output buffer.
 
-use engine::session::TransactionStatus;
 use engine::system_catalog::WireType;
+use engine::{Notification, session::TransactionStatus};
 use expr::context::NoticeLevel;
 use plan::OutputColumn;
 use types::{Error, SqlType};
@@ -136,6 +136,14 @@ pub(crate) fn copy_response(out: &mut Vec<u8>, kind: u8, is_binary: bool, column
         out.push(u8::from(is_binary));
         put_i16(out, columns as i16);
         (0..columns).for_each(|_| put_i16(out, i16::from(is_binary)));
+    });
+}
+
+pub(crate) fn notification_response(out: &mut Vec<u8>, notification: &Notification) {
+    message(out, b'A', |out| {
+        put_i32(out, notification.pid);
+        string(out, &notification.channel);
+        string(out, &notification.payload);
     });
 }
 

@@ -27,8 +27,7 @@ pub fn call_set(source: &str, arguments: &[Datum], context: &SystemContext) -> O
         "pg_stat_get_backend_idset" => (1..).zip(context.state.sessions()).map(|(number, _)| vec![Datum::Int4(number)]).collect(),
         "pg_tablespace_databases" => context.databases.iter().map(|database| vec![Datum::Oid(database.oid)]).collect(),
         // None of these exist here.
-        "pg_listening_channels"
-        | "pg_partition_ancestors"
+        "pg_partition_ancestors"
         | "pg_partition_tree"
         | "pg_get_publication_tables"
         | "pg_prepared_xact"
