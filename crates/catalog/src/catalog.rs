@@ -24,6 +24,8 @@ pub struct Schema {
 pub struct Catalog {
     /// Unique to this state of definitions within the process: two catalogs of one version are the same.
     pub(crate) version: u64,
+    /// The version at which an object that is no session's temporary one last changed.
+    pub(crate) lasting_version: u64,
     /// Shared by all clones: identifiers are never given twice, and not given back when a transaction rolls back.
     pub(crate) next_oid: Arc<AtomicU32>,
     pub(crate) schemas: OrdMap<Oid, Arc<Schema>>,
@@ -51,6 +53,7 @@ impl Catalog {
     pub fn new() -> Catalog {
         let mut catalog = Catalog {
             version: 0,
+            lasting_version: 0,
             next_oid: Arc::new(AtomicU32::new(Oid::FIRST_NORMAL.0)),
             schemas: OrdMap::new(),
             schema_names: HashMap::new(),
@@ -95,8 +98,28 @@ impl Catalog {
         self.version
     }
 
+    /// Changes whenever a definition does that outlives the session which made it.
+    pub fn lasting_version(&self) -> u64 {
+        self.lasting_version
+    }
+
     pub(crate) fn changed(&mut self) {
         self.version = NEXT_VERSION.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.lasting_version = self.version;
+    }
+
+    /// The same for an object in this schema, which may be a session's temporary one.
+    fn changed_in(&mut self, schema: Oid) {
+        let before = self.lasting_version;
+        self.changed();
+        if self.is_temporary_schema(schema) {
+            self.lasting_version = before;
+        }
+    }
+
+    /// Whether a schema holds a session's temporary objects.
+    pub fn is_temporary_schema(&self, schema: Oid) -> bool {
+        self.schema(schema).is_some_and(|schema| is_temporary(&schema.name))
     }
 
     /// A new object identifier, unique within the database.
@@ -134,15 +157,17 @@ impl Catalog {
             None => self.start_with_defaults(AclTarget::Schema(schema.oid), AclKind::Schema, schema.owner, Oid::INVALID),
         }
         self.schema_names.insert(schema.name.clone(), schema.oid);
-        self.schemas.insert(schema.oid, Arc::new(schema));
-        self.changed();
+        let oid = schema.oid;
+        self.schemas.insert(oid, Arc::new(schema));
+        self.changed_in(oid);
     }
 
     pub fn remove_schema(&mut self, oid: Oid) -> Option<Arc<Schema>> {
-        let schema = self.schemas.remove(&oid)?;
+        let schema = self.schemas.get(&oid)?.clone();
+        self.changed_in(oid);
+        self.schemas.remove(&oid);
         self.schema_names.remove(&schema.name);
         self.acls.remove(&AclTarget::Schema(oid));
-        self.changed();
         Some(schema)
     }
 
@@ -182,8 +207,9 @@ impl Catalog {
             self.referencing.entry(key.referenced).or_default().insert(relation.oid);
         }
         self.relation_names.insert((relation.schema, relation.name.clone()), relation.oid);
+        let schema = relation.schema;
         self.relations.insert(relation.oid, Arc::new(relation));
-        self.changed();
+        self.changed_in(schema);
     }
 
     pub fn remove_relation(&mut self, oid: Oid) -> Option<Arc<Relation>> {
@@ -191,7 +217,7 @@ impl Catalog {
         self.relation_names.remove(&(relation.schema, relation.name.clone()));
         self.forget_relation_acls(oid);
         self.unlist_foreign_keys(&relation);
-        self.changed();
+        self.changed_in(relation.schema);
         Some(relation)
     }
 
@@ -234,15 +260,20 @@ impl Catalog {
             None => {}
         }
         self.type_names.insert((ty.schema, ty.name.clone()), ty.oid);
+        let schema = ty.schema;
         self.types.insert(ty.oid, Arc::new(ty));
-        self.changed();
+        self.changed_in(schema);
     }
 
     pub fn remove_type(&mut self, oid: Oid) -> Option<Arc<UserType>> {
         let ty = self.types.remove(&oid)?;
         self.type_names.remove(&(ty.schema, ty.name.clone()));
         self.acls.remove(&AclTarget::Type(oid));
-        self.changed();
+        self.changed_in(ty.schema);
         Some(ty)
     }
+}
+
+fn is_temporary(schema: &str) -> bool {
+    schema.starts_with("pg_temp_")
 }

@@ -26,6 +26,7 @@ impl Catalog {
         // A new field of definitions must be merged here: this does not compile until it is named.
         let Catalog {
             version: _,
+            lasting_version: _,
             next_oid: _,
             schemas,
             schema_names: _,
@@ -72,13 +73,19 @@ impl Catalog {
         // Removing an object above has forgotten the rights on it: those that did not change come back from the newest catalog.
         let kept = newest.acls.iter().filter(|(target, _)| merged.has_target(target)).map(|(target, acl)| (*target, acl.clone()));
         merged.acls = kept.collect();
+        let has_grants = !acl_changes.is_empty();
         for (target, acl) in acl_changes {
             match acl {
                 Some(acl) => merged.acls.insert(target, Arc::clone(acl)),
                 None => merged.acls.remove(&target),
             };
         }
+        // Each put and removal above has noted whether it lasts.
+        let lasting = merged.lasting_version;
         merged.changed();
+        if !has_grants {
+            merged.lasting_version = lasting;
+        }
         Ok(merged)
     }
 

@@ -78,9 +78,14 @@ pub(crate) struct StartArguments {
     /// Dump the default database when the server ends (SIGTERM, Ctrl-C); exit code 1 when that fails
     #[arg(long)]
     dump_on_shutdown: bool,
-    /// Where to: SQL text for *.sql, else a .heliodump
-    #[arg(long, value_name = "FILE", default_value = "backup.heliodump", requires = "dump_on_shutdown")]
-    dump_file: PathBuf,
+    #[arg(long, value_name = "FILE", help = "Where to: SQL text for *.sql, else a .heliodump [default: backup.heliodump]")]
+    dump_file: Option<PathBuf>,
+    /// Dump at these times too: minute hour day month weekday, as cron has it, in UTC. Each goes to a file of its own,
+    /// backup-20251208T030000Z.heliodump
+    #[arg(long, value_name = "CRON")]
+    dump_schedule: Option<String>,
+    #[arg(long, value_name = "COUNT", help = "How many scheduled dumps to keep, the newest [default: 7]; 0: all")]
+    dump_keep: Option<u32>,
     /// Begin with what this .heliodump holds
     #[arg(long, value_name = "FILE")]
     restore: Option<PathBuf>,
@@ -98,8 +103,6 @@ struct LaterStartArguments {
     #[arg(long, hide = true)]
     tls_key: Option<PathBuf>,
     #[arg(long, hide = true)]
-    dump_schedule: Option<String>,
-    #[arg(long, hide = true)]
     http_port: Option<u16>,
 }
 
@@ -110,7 +113,6 @@ impl LaterStartArguments {
             (self.data_dir.is_some(), "--data-dir (only --memory is)"),
             (self.tls_cert.is_some(), "--tls-cert"),
             (self.tls_key.is_some(), "--tls-key"),
-            (self.dump_schedule.is_some(), "--dump-schedule"),
             (self.http_port.is_some_and(|port| port != 0), "--http-port"),
         ]
         .into_iter()
@@ -127,8 +129,6 @@ pub(crate) struct StartSettings {
     pub pid_file: Option<PathBuf>,
     pub max_connections: usize,
     pub configuration: Configuration,
-    /// Where the database is dumped to at the end.
-    pub last_dump: Option<PathBuf>,
     pub restore: Option<PathBuf>,
 }
 
@@ -147,6 +147,10 @@ impl StartArguments {
             flag("server.max_connections", "--max-connections", self.max_connections.map(|count| count.to_string())),
             flag("server.socket_dir", "--socket-dir", self.socket_dir.map(|path| path.to_string_lossy().into_owned())),
             flag("auth.method", "--auth", self.auth),
+            flag("dump.on_shutdown", "--dump-on-shutdown", self.dump_on_shutdown.then(|| "true".to_owned())),
+            flag("dump.file", "--dump-file", self.dump_file.map(|path| path.to_string_lossy().into_owned())),
+            flag("dump.schedule", "--dump-schedule", self.dump_schedule),
+            flag("dump.keep", "--dump-keep", self.dump_keep.map(|count| count.to_string())),
         ];
         let file = find_file(self.config);
         let configuration = Configuration::resolve(file.as_deref(), flags.into_iter().flatten().collect())?;
@@ -158,7 +162,6 @@ impl StartArguments {
             pid_file: self.pid_file,
             max_connections: usize::try_from(configuration.number("server.max_connections")).unwrap_or(usize::MAX),
             configuration,
-            last_dump: self.dump_on_shutdown.then_some(self.dump_file),
             restore: self.restore,
         })
     }
@@ -238,7 +241,7 @@ mod tests {
             (&["--memory", "--config", "c.toml"][..], "c.toml"),
             (&["--data-dir", "d"], "--data-dir"),
             (&["--memory", "--auth", "password"], "[[auth.users]]"),
-            (&["--memory", "--dump-schedule", "0 2 * * *"], "--dump-schedule"),
+            (&["--memory", "--dump-schedule", "2 * *"], "3 fields"),
             (&["--memory", "--http-port", "8080"], "--http-port"),
         ] {
             let failure = start(arguments).unwrap_err();

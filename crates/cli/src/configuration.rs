@@ -13,7 +13,7 @@ use engine::{SessionLimits, limits};
 use server::AuthMethod;
 use toml::{Table, Value};
 
-use crate::failure::Failure;
+use crate::{cron::Cron, dump_schedule::DumpSchedule, failure::Failure};
 
 /// What values a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,16 @@ const KEYS: &[Key] = &[
     ),
     key("resource_quotas.lock_timeout_ms", Kind::Number(0, DAY_SECS * 1000), "0", "How long to wait for a lock; 0: for ever"),
     key("locks.timeout_ms", Kind::Number(0, DAY_SECS * 1000), "0", "Another name of resource_quotas.lock_timeout_ms"),
+    key("dump.on_shutdown", Kind::Flag, "false", "Dump the default database when the server or shell ends"),
+    key("dump.file", Kind::Text, "backup.heliodump", "Where to: SQL text for *.sql, else a .heliodump"),
+    key(
+        "dump.schedule",
+        Kind::Text,
+        "",
+        "When else to dump: minute hour day month weekday, as cron has it, in UTC; empty for never",
+    ),
+    key("dump.keep", Kind::Number(0, 1_000_000), "7", "How many scheduled dumps are kept, the newest; 0: all"),
+    key("dump.warn_on_dirty_shutdown", Kind::Flag, "true", "Say at the end what has changed and is in no dump"),
     key("logging.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "warn", "What is logged on standard error"),
 ];
 
@@ -83,7 +93,6 @@ const LATER: &[&str] = &[
     "server.tls_key",
     "server.http_port",
     "resource_quotas.memory_limit_per_user",
-    "dump.warn_on_dirty_shutdown",
     "audit.enabled",
     "audit.file",
     "audit.log_statements",
@@ -217,6 +226,7 @@ impl Configuration {
                 "locks.timeout_ms ({one}) and resource_quotas.lock_timeout_ms ({other}) are one setting: give it once, or the same value"
             )));
         }
+        self.check_dump()?;
         if self.auth_method() != AuthMethod::Trust && self.users.is_empty() {
             return Err(Failure::usage(format!(
                 "auth.method is {}, but there is no [[auth.users]]: nobody could log in",
@@ -225,6 +235,8 @@ impl Configuration {
         }
         for user in &self.users {
             match engine::password::Verifier::parse(&user.password_hash) {
+                // A hash with its end left out, as examples have it: the user cannot log in, which is said at the start.
+                None if is_unfinished_hash(&user.password_hash) => {}
                 None => {
                     return Err(Failure::usage(format!(
                         "the password_hash of user \"{}\" is neither an Argon2id hash nor a SCRAM verifier: make one with heliosdb-nano hash-password",
@@ -241,6 +253,53 @@ impl Configuration {
             }
         }
         Ok(())
+    }
+
+    fn check_dump(&self) -> Result<(), Failure> {
+        let schedule = self.text("dump.schedule");
+        if !schedule.is_empty() {
+            let wrong = |why: String| Failure::usage(format!("dump.schedule: \"{schedule}\" is no schedule: {why}"));
+            Cron::parse(schedule).map_err(wrong)?;
+        } else if self.is_given("dump.file") && !self.flag("dump.on_shutdown") {
+            return Err(Failure::usage(
+                "dump.file (--dump-file) needs dump.on_shutdown (--dump-on-shutdown) or dump.schedule (--dump-schedule)",
+            ));
+        } else if self.is_given("dump.keep") {
+            return Err(Failure::usage("dump.keep (--dump-keep) needs dump.schedule (--dump-schedule)"));
+        }
+        Ok(())
+    }
+
+    /// Users who cannot log in for want of a whole hash.
+    pub(crate) fn users_without_password(&self) -> impl Iterator<Item = &User> {
+        self.users.iter().filter(|user| is_unfinished_hash(&user.password_hash))
+    }
+
+    /// Whether a value comes from anywhere but the default.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.source(name) != &Source::Default
+    }
+
+    /// Another default for a key that nobody has given.
+    pub(crate) fn prefer(&mut self, name: &str, default: &str) {
+        if let Some((value, Source::Default)) = self.values.get_mut(name) {
+            *value = default.to_owned();
+        }
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
+    /// Where to dump at the end, if at all.
+    pub(crate) fn last_dump(&self) -> Option<PathBuf> {
+        self.flag("dump.on_shutdown").then(|| self.text("dump.file").into())
+    }
+
+    pub(crate) fn dump_schedule(&self) -> Option<DumpSchedule> {
+        let cron = Cron::parse(self.text("dump.schedule")).ok()?;
+        let keep = usize::try_from(self.number("dump.keep")).unwrap_or(usize::MAX);
+        Some(DumpSchedule { cron, file: self.text("dump.file").into(), keep })
     }
 
     pub(crate) fn text(&self, name: &str) -> &str {
@@ -328,6 +387,11 @@ impl Kind {
             Kind::Flag | Kind::Number(..) => value.to_owned(),
         }
     }
+}
+
+/// Whether a hash is the beginning of an Argon2id one and dots, as the guide prints it.
+fn is_unfinished_hash(hash: &str) -> bool {
+    hash.starts_with("$argon2id$") && hash.ends_with("...")
 }
 
 /// `server.port` is HELIOSDB_SERVER_PORT.
@@ -453,6 +517,9 @@ mod tests {
             ("[[auth.users]]\nusername = \"a\"\npassword_hash = \"x\"\nroles = [\"reed\"]\n", "read, write and admin"),
             ("[[auth.users]]\nusername = \"a\"\npassword_hash = \"x\"\nroles = [\"read\"]\n", "hash-password"),
             ("port = 1\n", "outside of a section"),
+            ("[dump]\nschedule = \"* * *\"\n", "is no schedule: it has 3 fields"),
+            ("[dump]\nfile = \"x\"\n", "needs dump.on_shutdown"),
+            ("[dump]\nkeep = 1\n", "needs dump.schedule"),
         ] {
             let failure = read(text).unwrap_err();
             assert!(failure.message().contains(word), "{text}: {}", failure.message());

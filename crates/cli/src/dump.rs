@@ -85,8 +85,12 @@ pub(crate) fn dump(
         }
         Format::Sql => {
             let mut file = AtomicFile::create(path)?;
-            durability::sql_text::write(&mut link, &mut file, tables, &mut progress)?;
-            file.commit()
+            let position = durability::sql_text::write(&mut link, &mut file, tables, &mut progress)?;
+            file.commit()?;
+            if tables.is_empty() {
+                position.dumped(&mut link);
+            }
+            Ok(())
         }
     }
 }

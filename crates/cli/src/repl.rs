@@ -24,10 +24,12 @@ use parking_lot::Mutex;
 
 use self::shell::Shell;
 use crate::{
+    configuration::{Configuration, find_file},
     connection::{Canceller, local::Local},
     dump,
     failure::Failure,
     progress::ProgressBar,
+    start,
 };
 
 const USER: &str = "postgres";
@@ -39,14 +41,14 @@ pub(crate) struct ReplArguments {
     memory: bool,
     #[arg(long, hide = true)]
     data_dir: Option<PathBuf>,
-    #[arg(long, hide = true)]
+    /// Configuration file: users, quotas, isolation and dumps as for a server; flags beat it
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Dump the database when the shell ends
     #[arg(long)]
     dump_on_shutdown: bool,
-    /// Where to: SQL text for *.sql, else a .heliodump
-    #[arg(long, value_name = "FILE", default_value = "heliosdb_dump.sql")]
-    dump_file: PathBuf,
+    #[arg(long, value_name = "FILE", help = "Where to: SQL text for *.sql, else a .heliodump [default: heliosdb_dump.sql]")]
+    dump_file: Option<PathBuf>,
     /// Run this first; may be given several times. Then interactive when standard input is a terminal
     #[arg(long, short, value_name = "STATEMENT")]
     execute: Vec<String>,
@@ -59,14 +61,25 @@ pub(crate) struct ReplArguments {
 struct LastDump {
     cluster: Arc<Cluster>,
     path: Option<PathBuf>,
+    /// Say so when something is lost.
+    warns: bool,
     done: Mutex<bool>,
 }
 
 impl LastDump {
     fn run(&self) -> Result<(), Failure> {
         let mut done = self.done.lock();
-        let Some(path) = self.path.as_deref().filter(|_| !*done) else { return Ok(()) };
-        *done = true;
+        if std::mem::replace(&mut *done, true) {
+            return Ok(());
+        }
+        let dumped = self.path.as_deref().map_or(Ok(()), |path| self.dump(path));
+        if self.warns {
+            start::warn_of_dirty_state(&self.cluster);
+        }
+        dumped
+    }
+
+    fn dump(&self, path: &Path) -> Result<(), Failure> {
         let mut connection = Local::connect(&self.cluster, USER, DEFAULT_DATABASE)?;
         dump_to(&mut connection, path)?;
         eprintln!("dumped to {}", path.display());
@@ -82,22 +95,40 @@ fn dump_to(connection: &mut dyn crate::connection::Connection, path: &Path) -> t
 }
 
 impl ReplArguments {
+    /// What is in force; the shell's dump is SQL text unless somebody says otherwise.
+    fn configuration(&self) -> Result<Configuration, Failure> {
+        let file = find_file(self.config.clone());
+        let mut flags = Vec::new();
+        if self.dump_on_shutdown {
+            flags.push(("dump.on_shutdown", "--dump-on-shutdown", "true".to_owned()));
+        }
+        if let Some(path) = &self.dump_file {
+            flags.push(("dump.file", "--dump-file", path.to_string_lossy().into_owned()));
+        }
+        let mut configuration = Configuration::resolve(file.as_deref(), flags)?;
+        configuration.prefer("dump.file", "heliosdb_dump.sql");
+        Ok(configuration)
+    }
+
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         if self.data_dir.is_some() {
             return Err(Failure::not_yet("--data-dir (only --memory is)"));
         }
-        if self.config.is_some() {
-            return Err(Failure::not_yet("--config for the shell"));
-        }
         if !self.memory {
             return Err(Failure::usage("say where the data lives: heliosdb-nano repl --memory"));
         }
+        let configuration = self.configuration()?;
         let cluster = Arc::new(Cluster::new());
+        cluster.set_limits(configuration.limits())?;
+        start::make_users(&cluster, &configuration);
         let connection = Local::connect(&cluster, USER, DEFAULT_DATABASE)?;
-        let path = self.dump_on_shutdown.then(|| self.dump_file.clone());
-        let last_dump = Arc::new(LastDump { cluster: cluster.clone(), path, done: Mutex::new(false) });
-        let running: Arc<Mutex<Option<Canceller>>> = Arc::default();
         let interactive = std::io::stdin().is_terminal();
+        // A script that ends is no surprise to anybody, unless the configuration asks.
+        let warns = configuration.flag("dump.warn_on_dirty_shutdown")
+            && (interactive || configuration.is_given("dump.warn_on_dirty_shutdown"));
+        let path = configuration.last_dump();
+        let last_dump = Arc::new(LastDump { cluster: cluster.clone(), path, warns, done: Mutex::new(false) });
+        let running: Arc<Mutex<Option<Canceller>>> = Arc::default();
         listen_for_signals(running.clone(), last_dump.clone(), interactive)?;
         let mut shell = Shell::new(Box::new(connection), cluster, running, interactive && std::io::stdout().is_terminal());
         for assignment in &self.variable {

@@ -57,6 +57,12 @@ async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure
     let cluster = Arc::new(Cluster::new());
     cluster.set_limits(settings.configuration.limits())?;
     make_users(&cluster, &settings.configuration);
+    for user in settings.configuration.users_without_password() {
+        eprintln!(
+            "heliosdb-nano: warning: user \"{}\" cannot log in: the password_hash ends in dots; make one with heliosdb-nano hash-password",
+            user.name
+        );
+    }
     if let Some(path) = &settings.restore {
         restore_into(&cluster, path)?;
     }
@@ -64,6 +70,9 @@ async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure
     let address = server.address().map_err(|error| cannot_listen(&options, &error))?;
     let _pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose()?;
     announce(address, server.socket_path().and_then(|path| path.parent()), started);
+    if let Some(schedule) = settings.configuration.dump_schedule() {
+        tokio::spawn(schedule.run(cluster.clone()));
+    }
     server
         .run(async {
             tokio::select! {
@@ -72,14 +81,28 @@ async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure
             }
         })
         .await;
-    match &settings.last_dump {
-        Some(path) => dump_from(&cluster, path),
-        None => Ok(()),
+    let dumped = settings.configuration.last_dump().map_or(Ok(()), |path| dump_from(&cluster, &path));
+    if settings.configuration.flag("dump.warn_on_dirty_shutdown") {
+        warn_of_dirty_state(&cluster);
+    }
+    dumped
+}
+
+/// Says what is lost with the process.
+pub(crate) fn warn_of_dirty_state(cluster: &Cluster) {
+    for database in cluster.databases() {
+        let rows = database.store.dirty().rows;
+        if rows > 0 {
+            eprintln!(
+                "heliosdb-nano: warning: database \"{}\" ends with changes that no dump holds. Dirty state: YES ({rows} uncommitted changes)",
+                database.name
+            );
+        }
     }
 }
 
 /// The superuser's own session, in this process.
-const USER: &str = "postgres";
+pub(crate) const USER: &str = "postgres";
 
 fn restore_into(cluster: &Arc<Cluster>, path: &Path) -> Result<(), Failure> {
     let mut archive = durability::Archive::open(path)?;
@@ -97,7 +120,7 @@ fn dump_from(cluster: &Arc<Cluster>, path: &Path) -> Result<(), Failure> {
 }
 
 /// The users of the configuration are SQL roles: read and write by membership in the predefined roles, admin as superuser.
-fn make_users(cluster: &Cluster, configuration: &Configuration) {
+pub(crate) fn make_users(cluster: &Cluster, configuration: &Configuration) {
     for user in &configuration.users {
         let oid = cluster.allocate_oid();
         cluster.change_roles(|roles| {

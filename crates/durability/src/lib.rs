@@ -22,12 +22,14 @@ mod atomic_file;
 pub mod column_batch;
 mod link;
 pub mod restore;
+mod saved;
 pub mod schema;
 pub mod sql_text;
 
 pub use archive::{Archive, Compression};
 pub use atomic_file::AtomicFile;
 pub use link::{Link, Row};
+pub use saved::Position;
 pub use schema::{Schema, Section, TableName};
 
 use types::{Error, SqlState};

@@ -3,7 +3,7 @@
 use types::{Error, Result, SqlState};
 
 use crate::{
-    Archive, Link, Progress,
+    Archive, Link, Position, Progress,
     archive::block::corrupted,
     schema::{self, Entry, Section, literal, quote},
     sql_text::unquoted,
@@ -48,6 +48,7 @@ fn apply(
     link.execute(schema::READER_SETTINGS)?;
     link.execute("SET LOCAL check_function_bodies = false; SET LOCAL client_min_messages = warning")?;
     link.query("SELECT pg_catalog.set_config('search_path', '', true)")?;
+    let position = Position::read(link)?;
     if options.clean {
         clean(link, schema, !options.tables.is_empty())?;
     } else if options.tables.is_empty() {
@@ -81,7 +82,9 @@ fn apply(
         done.tables_done += 1;
     }
     progress(&done);
-    schema.section(Section::AfterRows).try_for_each(|entry| run(link, entry, &database))
+    schema.section(Section::AfterRows).try_for_each(|entry| run(link, entry, &database))?;
+    // Some tables are not what the database holds.
+    if options.tables.is_empty() { position.restored(link) } else { Ok(()) }
 }
 
 fn run(link: &mut dyn Link, entry: &Entry, database: &str) -> Result<()> {

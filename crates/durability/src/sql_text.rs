@@ -5,7 +5,7 @@ use std::io::Write;
 use types::Result;
 
 use crate::{
-    Link, Progress,
+    Link, Position, Progress,
     schema::{self, Entry, Schema, Section, literal},
 };
 
@@ -34,14 +34,23 @@ COMMIT;
 --
 ";
 
-/// Writes the whole text. The link must be outside a transaction.
+/// Writes the whole text. The link must be outside a transaction. Returns the position to tell of once the text is safe.
 ///
 /// Errors: those of [`schema::read`], and those of writing.
-pub fn write(link: &mut dyn Link, out: &mut dyn Write, tables: &[String], progress: &mut dyn FnMut(&Progress)) -> Result<()> {
+pub fn write(
+    link: &mut dyn Link,
+    out: &mut dyn Write,
+    tables: &[String],
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Position> {
     schema::begin_snapshot(link)?;
-    let written = schema::read(link, tables).and_then(|schema| write_schema(link, &schema, out, progress));
+    let written = schema::read(link, tables).and_then(|schema| {
+        write_schema(link, &schema, out, progress)?;
+        Position::read(link)
+    });
     let ended = link.execute("ROLLBACK");
-    written.and(ended)
+    let position = written?;
+    ended.map(|()| position)
 }
 
 fn failed(error: std::io::Error) -> types::Error {

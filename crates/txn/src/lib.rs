@@ -56,6 +56,7 @@
 //!
 //! **Does not know** SQL, expressions, sessions, sockets or disks. Time and ids are injected.
 
+mod change_count;
 mod commit_log;
 pub mod lock;
 pub mod sequence;
@@ -65,6 +66,7 @@ pub mod store;
 pub mod transaction;
 pub mod write;
 
+pub use change_count::ChangeCount;
 pub use lock::{ListedLock, LockMode, LockTag, LockTarget, LockWait, SessionLocks, WaitHandle};
 pub use sequence::{SequenceValue, SessionSequences};
 pub use serializable::{ReadPredicate, RowFilter};

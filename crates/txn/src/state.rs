@@ -12,6 +12,8 @@ use catalog::Catalog;
 use foldhash::fast::FixedState;
 use storage::{RowId, TableData, TableId};
 
+use crate::ChangeCount;
+
 /// Numbers commits of one store, ascending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitSeq(pub u64);
@@ -25,11 +27,14 @@ pub struct DatabaseState {
     pub seq: CommitSeq,
     pub catalog: Arc<Catalog>,
     pub tables: Tables,
+    /// What all commits up to this value have changed.
+    pub changes: ChangeCount,
 }
 
 impl DatabaseState {
     pub fn new(catalog: Catalog) -> DatabaseState {
-        DatabaseState { seq: CommitSeq(0), catalog: Arc::new(catalog), tables: Tables::default() }
+        let changes = ChangeCount::default();
+        DatabaseState { seq: CommitSeq(0), catalog: Arc::new(catalog), tables: Tables::default(), changes }
     }
 
     pub fn table(&self, table: TableId) -> Option<&TableData> {
@@ -45,6 +50,8 @@ pub struct TableVersion {
     pub changed: CommitSeq,
     /// The commit that last replaced the content as a whole: columns, indexes, rewrites.
     pub reshaped: CommitSeq,
+    /// A session's own table, which no dump holds.
+    pub(crate) temporary: bool,
     /// The next row id, shared by all versions: ids are never given twice.
     pub(crate) next_row: Arc<AtomicU64>,
 }
@@ -61,13 +68,13 @@ impl TableVersion {
     /// A version whose row ids go on after those of its rows.
     pub(crate) fn new(data: TableData, at: CommitSeq) -> TableVersion {
         let next_row = Arc::new(AtomicU64::new(end_of_rows(&data)));
-        TableVersion { data, changed: at, reshaped: at, next_row }
+        TableVersion { data, changed: at, reshaped: at, temporary: false, next_row }
     }
 
     /// Other content for the same table.
     pub(crate) fn reshape(&self, data: TableData, at: CommitSeq) -> TableVersion {
         self.next_row.fetch_max(end_of_rows(&data), Ordering::Relaxed);
-        TableVersion { data, changed: at, reshaped: at, next_row: Arc::clone(&self.next_row) }
+        TableVersion { data, changed: at, reshaped: at, temporary: self.temporary, next_row: Arc::clone(&self.next_row) }
     }
 
     /// The same content in another database, with a counter of its own.

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use storage::{TableId, TxnId};
 
 use crate::{
-    CommitSeq, DatabaseState, Transaction,
+    ChangeCount, CommitSeq, DatabaseState, Transaction,
     commit_log::{CommitLog, LogReaders},
     lock::{HeldLocks, ListedLock, LockTable, Owner, SessionLocks},
     sequence::Sequences,
@@ -36,6 +36,8 @@ pub struct Store {
     pub(crate) serializable_writers: Mutex<BTreeSet<TxnId>>,
     next_transaction: AtomicU64,
     database: u32,
+    /// What the last successful dump or restore has saved of the changes.
+    saved: Mutex<ChangeCount>,
 }
 
 /// What commits change together.
@@ -67,6 +69,7 @@ impl Store {
             serializable_writers: Mutex::default(),
             next_transaction: AtomicU64::new(FIRST_TRANSACTION),
             database,
+            saved: Mutex::default(),
         })
     }
 
@@ -94,6 +97,19 @@ impl Store {
     /// The number of the newest commit.
     pub fn seq(&self) -> CommitSeq {
         self.published.read().state.seq
+    }
+
+    /// What has changed and is in no dump.
+    pub fn dirty(&self) -> ChangeCount {
+        // Not both locks at once: a commit that ends a restore takes them in the other order.
+        let changes = self.published.read().state.changes;
+        changes.since(*self.saved.lock())
+    }
+
+    /// A dump has succeeded whose snapshot had this count.
+    pub fn mark_saved(&self, count: ChangeCount) {
+        let mut saved = self.saved.lock();
+        *saved = saved.later(count);
     }
 
     /// How many rows a table has in it.

@@ -26,7 +26,7 @@ use self::{
 };
 pub use self::{savepoint::Savepoint, schema_change::SchemaChange, unique::KeyText};
 use crate::{
-    CommitSeq, DatabaseState, LockMode, LockTag, LockWait, Store,
+    ChangeCount, CommitSeq, DatabaseState, LockMode, LockTag, LockWait, Store,
     commit_log::LogReader,
     lock::{Asked, HeldLocks, Tag},
     serializable::{ReadPredicate, Reads, certify},
@@ -93,6 +93,8 @@ pub struct Transaction {
     /// Keys of deferrable unique constraints that more than one row may have now.
     deferrable_keys: DeferrableKeys,
     key_text: Option<Arc<dyn KeyText>>,
+    /// A restore began when so much had changed; what this transaction changes is in a file.
+    restored_from: Option<ChangeCount>,
 }
 
 impl Transaction {
@@ -121,6 +123,7 @@ impl Transaction {
             shared_rows: Vec::new(),
             deferrable_keys: DeferrableKeys::default(),
             key_text: None,
+            restored_from: None,
         }
     }
 
@@ -267,6 +270,16 @@ impl Transaction {
             data.apply(changes, self.id)?;
         }
         Ok(data)
+    }
+
+    /// How much had changed as of what this statement sees.
+    pub fn change_count(&self) -> ChangeCount {
+        self.view.as_ref().map_or_else(|| self.store.published.read().state.changes, |view| view.changes)
+    }
+
+    /// What this transaction changes comes from a dump, which it began to read at that count: once committed it is not dirty.
+    pub fn note_restored(&mut self, from: ChangeCount) {
+        self.restored_from = Some(from);
     }
 
     fn view(&self) -> Result<&DatabaseState> {

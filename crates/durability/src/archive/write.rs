@@ -14,7 +14,7 @@ use super::{
     block::{BlockKind, FILE_HEADER, FileHeader, write_block},
     contents::{Footer, Segment, TableBlocks, encode_schema},
 };
-use crate::{AtomicFile, Link, Progress, column_batch, schema, schema::Schema};
+use crate::{AtomicFile, Link, Position, Progress, column_batch, schema, schema::Schema};
 
 /// Whether the file is made anew or extended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +39,15 @@ pub fn write(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Footer> {
     schema::begin_snapshot(link)?;
-    let written = write_segment(link, path, mode, compression, tables, progress);
+    let written = Position::read(link)
+        .and_then(|position| write_segment(link, path, mode, compression, tables, progress).map(|footer| (footer, position)));
     let ended = link.execute("ROLLBACK");
-    let footer = written?;
-    ended.map(|()| footer)
+    let (footer, position) = written?;
+    ended?;
+    if tables.is_empty() {
+        position.dumped(link);
+    }
+    Ok(footer)
 }
 
 fn write_segment(

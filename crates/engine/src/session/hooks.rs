@@ -447,8 +447,24 @@ impl SystemState for Hooks {
         Some(session.memory_bytes())
     }
 
-    fn dirty_bytes(&self) -> i64 {
-        super::lock_rows::database_size(&self.database.store.snapshot())
+    fn dirty(&self) -> txn::ChangeCount {
+        self.database.store.dirty()
+    }
+
+    fn change_count(&self) -> txn::ChangeCount {
+        self.transaction.change_count()
+    }
+
+    fn note_saved(&self, count: txn::ChangeCount, restored: bool) -> Result<()> {
+        if !self.shared.current_role().superuser {
+            let message = "must be superuser to tell what has been dumped or restored";
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        match restored {
+            true => self.transaction.note_restored(count),
+            false => self.database.store.mark_saved(count),
+        }
+        Ok(())
     }
 }
 

@@ -7,8 +7,8 @@ use catalog::Catalog;
 use parking_lot::Mutex;
 use storage::{IndexId, TableData, TableId};
 use txn::{
-    CommitSeq, LockMode, LockTag, LockWait, ReadPredicate, Savepoint, SchemaChange, SequenceValue, SessionSequences, Staged,
-    StatementWrites, Transaction, TransactionOptions,
+    ChangeCount, CommitSeq, LockMode, LockTag, LockWait, ReadPredicate, Savepoint, SchemaChange, SequenceValue, SessionSequences,
+    Staged, StatementWrites, Transaction, TransactionOptions,
 };
 use types::{Error, Oid, Result, SqlState};
 
@@ -90,6 +90,16 @@ impl SharedTransaction {
     /// The same for callers that may outlive the transaction.
     pub(crate) fn try_catalog(&self) -> Option<Arc<Catalog>> {
         self.0.lock().as_ref().map(|transaction| transaction.catalog().clone())
+    }
+
+    pub(crate) fn change_count(&self) -> ChangeCount {
+        self.0.lock().as_ref().map_or_else(ChangeCount::default, Transaction::change_count)
+    }
+
+    pub(crate) fn note_restored(&self, from: ChangeCount) {
+        if let Some(transaction) = self.0.lock().as_mut() {
+            transaction.note_restored(from);
+        }
     }
 
     pub(crate) fn table(&self, table: TableId) -> Result<TableData> {

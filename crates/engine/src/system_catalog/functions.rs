@@ -346,7 +346,9 @@ fn server_function(source: &str, given: Arguments, context: &SystemContext) -> O
         "pg_session_memory_usage" => {
             state.session_memory(i32::try_from(given.int(0)).unwrap_or_default()).map_or(NULL, Datum::Int8)
         }
-        "pg_stat_get_dirty_bytes" => Datum::Int8(state.dirty_bytes()),
+        "pg_stat_get_dirty_bytes" => Datum::Int8(i64::try_from(state.dirty().bytes).unwrap_or(i64::MAX)),
+        "pg_stat_get_dirty_rows" => Datum::Int8(i64::try_from(state.dirty().rows).unwrap_or(i64::MAX)),
+        "pg_dump_position" => text(state.change_count().to_string()),
         _ => return None,
     })
 }
@@ -455,6 +457,13 @@ fn is_absence(state: SqlState) -> bool {
     .contains(&state)
 }
 
+/// A dump or restore tells of its end, with the position that pg_dump_position() gave it at its beginning.
+fn saved(position: &str, context: &SystemContext, restored: bool) -> Result<Datum> {
+    let count = txn::ChangeCount::read(position)
+        .ok_or_else(|| Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid dump position: \"{position}\"")))?;
+    context.state.note_saved(count, restored).map(|()| Datum::Bool(true))
+}
+
 fn other_fallible_function(source: &str, given: Arguments, context: &SystemContext) -> Option<Result<Datum>> {
     let pid = || i32::try_from(given.int(0)).unwrap_or_default();
     Some(match source {
@@ -466,6 +475,8 @@ fn other_fallible_function(source: &str, given: Arguments, context: &SystemConte
         "pg_current_xact_id" => context.state.transaction_id().map(transaction_id),
         "pg_cancel_backend" => context.state.cancel_backend(pid()).map(Datum::Bool),
         "pg_terminate_backend" => context.state.terminate_backend(pid()).map(Datum::Bool),
+        "pg_dump_done" => saved(given.text(0), context, false),
+        "pg_restore_done" => saved(given.text(0), context, true),
         "pg_get_functiondef" => routines::definition(given.oid(0), context),
         "pg_sequence_parameters" => sequence_parameters(context, given.oid(0)),
         "pg_column_size" => Ok(column_size(&given.0[0])),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use txn::ChangeCount;
 use types::{Oid, Result, TimestampTz};
 
 /// A database of the cluster (pg_database).
@@ -182,6 +183,12 @@ pub trait SystemState {
     fn temporary_schema(&self) -> Oid;
     /// Bytes that a session holds beyond what is committed; None when there is no such session.
     fn session_memory(&self, pid: i32) -> Option<i64>;
-    /// Bytes changed since the last successful dump.
-    fn dirty_bytes(&self) -> i64;
+    /// Rows and bytes changed since the last successful dump or restore.
+    fn dirty(&self) -> ChangeCount;
+    /// How much had changed as of what the statement sees.
+    fn change_count(&self) -> ChangeCount;
+    /// A dump of the database as it was at this count has succeeded; or, if `restored`, what the transaction changes is a dump's.
+    ///
+    /// Errors: 42501 for who is no superuser.
+    fn note_saved(&self, count: ChangeCount, restored: bool) -> Result<()>;
 }

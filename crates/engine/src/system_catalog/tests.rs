@@ -79,8 +79,14 @@ impl SystemState for Quiet {
     fn session_memory(&self, _: i32) -> Option<i64> {
         None
     }
-    fn dirty_bytes(&self) -> i64 {
-        0
+    fn dirty(&self) -> txn::ChangeCount {
+        txn::ChangeCount { rows: 3, bytes: 100 }
+    }
+    fn change_count(&self) -> txn::ChangeCount {
+        txn::ChangeCount { rows: 5, bytes: 200 }
+    }
+    fn note_saved(&self, _: txn::ChangeCount, _: bool) -> Result<()> {
+        Ok(())
     }
 }
 

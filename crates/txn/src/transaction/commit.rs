@@ -16,7 +16,8 @@ use super::{
     unique::{is_constrained, may_fail},
 };
 use crate::{
-    CommitSeq, LockMode, LockWait,
+    ChangeCount, CommitSeq, LockMode, LockWait,
+    change_count::{CountedTables, is_temporary},
     commit_log::LogEntry,
     lock::Tag,
     serializable::{Certified, certify},
@@ -99,12 +100,13 @@ impl Transaction {
             earlier
         });
         let mut changes = changes.take().unwrap_or_default();
+        let counted = CountedTables::of(&changes);
         changes.tables.retain(|table, changes| {
             !changes.is_empty() && !matches!(self.private.get(table), Some(PrivateTable::Whole(_) | PrivateTable::Removed))
         });
         let mut garbage = Garbage::default();
         self.prepare_content(&changes, &mut garbage)?;
-        let seq = self.publish(changes, &mut garbage)?;
+        let seq = self.publish(changes, &counted, &mut garbage)?;
         // The store's lock is free again; what this transaction kept goes now, its locks last.
         drop(garbage);
         Ok(seq)
@@ -112,6 +114,9 @@ impl Transaction {
 
     /// Ends a transaction that changed nothing. A SERIALIZABLE one may still have read what no serial order explains.
     fn commit_reader(&mut self) -> Result<CommitSeq> {
+        if let Some(from) = self.restored_from {
+            self.store.mark_saved(from);
+        }
         if let (Some(reads), Some(_)) = (self.reads.take(), &self.view) {
             let mut published = self.store.published.write();
             self.log_reader = None;
@@ -163,7 +168,7 @@ impl Transaction {
     }
 
     /// The critical section.
-    fn publish(&mut self, changes: ChangeSet, garbage: &mut Garbage) -> Result<CommitSeq> {
+    fn publish(&mut self, changes: ChangeSet, counted: &CountedTables, garbage: &mut Garbage) -> Result<CommitSeq> {
         let store = Arc::clone(&self.store);
         let mut guard = store.published.write();
         let published = &mut *guard;
@@ -175,6 +180,7 @@ impl Transaction {
         };
         let private = std::mem::take(&mut self.private);
         let ready = apply_fallible(published, &changes, &private, self.id)?;
+        let mut count = count_changes(published, counted, &private, catalog.as_deref());
 
         // From here on nothing fails.
         let seq = CommitSeq(published.state.seq.0 + 1);
@@ -190,8 +196,11 @@ impl Transaction {
                 garbage,
             );
         }
-        let reshaped = publish_whole(published, &private, seq, garbage);
+        let reshaped = publish_whole(published, &private, catalog.as_deref(), seq, garbage);
         if let Some(catalog) = catalog {
+            if catalog.lasting_version() != published.state.catalog.lasting_version() {
+                count.add_definition();
+            }
             garbage.catalogs.push(std::mem::replace(&mut published.state.catalog, catalog));
             let catalog = &published.state.catalog;
             store.sequences.retain(|sequence| catalog.relation(sequence).is_some());
@@ -200,11 +209,16 @@ impl Transaction {
             store.sequences.put(sequence, Arc::clone(counter));
         }
         published.state.seq = seq;
+        published.state.changes.add(count);
+        if let Some(mut from) = self.restored_from {
+            from.add(count);
+            store.mark_saved(from);
+        }
         self.log_reader = None;
         let oldest = store.log_readers.oldest();
         match oldest {
             Some(oldest) => {
-                let bytes = 256 + changes.heap_size();
+                let bytes = 256 + counted.bytes();
                 let shared_rows = std::mem::take(&mut self.shared_rows);
                 published.log.append(LogEntry { seq, transaction: self.id, changes, reshaped, shared_rows, certified, bytes });
                 published.log.trim(oldest);
@@ -271,6 +285,38 @@ impl Transaction {
         }
         Ok(())
     }
+}
+
+/// What a commit adds to the count of changes: the changes of rows, all rows of tables that come as a whole or go, but nothing of
+/// temporary tables.
+fn count_changes(
+    published: &Published,
+    counted: &CountedTables,
+    private: &PrivateTables,
+    catalog: Option<&Catalog>,
+) -> ChangeCount {
+    let mut count = ChangeCount::default();
+    for (table, changes) in counted.iter() {
+        // Those of tables that are new are among the rows that come as a whole.
+        if published.state.tables.get(&table).is_some_and(|newest| !newest.temporary) {
+            count.add(changes);
+        }
+    }
+    for (&table, private) in private {
+        let newest = published.state.tables.get(&table);
+        match private {
+            PrivateTable::Removed => {
+                let rows = newest.filter(|newest| !newest.temporary).map_or(0, |newest| newest.rows.len());
+                count.add(ChangeCount { rows: rows as u64, bytes: 0 });
+            }
+            PrivateTable::Whole(whole) if newest.is_none() && !catalog.is_some_and(|catalog| is_temporary(catalog, table)) => {
+                let rows = &whole.version.rows;
+                count.add(ChangeCount { rows: rows.len() as u64, bytes: rows.heap_size() as u64 });
+            }
+            _ => {}
+        }
+    }
+    count
 }
 
 /// Refuses what no longer fits: rows for a table that others replaced, replacements of a table that others changed.
@@ -353,7 +399,13 @@ fn publish_rows(
 }
 
 /// Publishes what the transaction's DDL made: new, replaced and dropped tables.
-fn publish_whole(published: &mut Published, private: &PrivateTables, seq: CommitSeq, garbage: &mut Garbage) -> Vec<TableId> {
+fn publish_whole(
+    published: &mut Published,
+    private: &PrivateTables,
+    catalog: Option<&Catalog>,
+    seq: CommitSeq,
+    garbage: &mut Garbage,
+) -> Vec<TableId> {
     let mut reshaped = Vec::new();
     if private.is_empty() {
         return reshaped;
@@ -363,7 +415,9 @@ fn publish_whole(published: &mut Published, private: &PrivateTables, seq: Commit
             PrivateTable::Changed(_) => continue,
             PrivateTable::Removed => garbage.versions.extend(published.state.tables.remove(&table)),
             PrivateTable::Whole(whole) => {
-                let version = TableVersion { changed: seq, reshaped: seq, ..TableVersion::clone(&whole.version) };
+                let temporary = whole.version.temporary
+                    || catalog.is_some_and(|catalog| whole.replaces.is_none() && is_temporary(catalog, table));
+                let version = TableVersion { changed: seq, reshaped: seq, temporary, ..TableVersion::clone(&whole.version) };
                 garbage.versions.extend(published.state.tables.insert(table, Arc::new(version)));
             }
         }
