@@ -1,4 +1,4 @@
-//! Roles and the rights on databases: what all databases of the cluster share, as one persistent value.
+//! Roles, the facts and rights of databases, and stored settings: what all databases of the cluster share, as one persistent value.
 //!
 //! It is changed as the catalog is: a transaction edits a copy, and commit merges what it changed with what others changed meanwhile.
 
@@ -27,8 +27,6 @@ pub struct Role {
     pub password: Option<Arc<str>>,
     pub valid_until: Option<TimestampTz>,
     pub comment: Option<Arc<str>>,
-    /// ALTER ROLE ... SET: values that its sessions start with.
-    pub settings: Vec<(Name, Arc<str>)>,
     /// Roles it is a member of.
     pub memberships: Vec<Membership>,
 }
@@ -58,7 +56,6 @@ impl Role {
             password: None,
             valid_until: None,
             comment: None,
-            settings: Vec::new(),
             memberships: Vec::new(),
         }
     }
@@ -93,11 +90,40 @@ pub const PREDEFINED_ROLES: [(Oid, &str, &[Oid]); 12] = [
     (Oid::WRITE_ALL_DATA_ROLE, "pg_write_all_data", &[]),
 ];
 
-/// Who owns a database, and the rights granted on it.
+/// What is known of a database but for its name and content (pg_database).
 #[derive(Clone, Debug)]
-pub struct DatabaseAccess {
+pub struct DatabaseFacts {
     pub owner: Oid,
     pub acl: Option<Arc<Acl>>,
+    /// Anybody who may create databases may clone it.
+    pub is_template: bool,
+    pub allow_connections: bool,
+    /// Of roles that are not superusers; -1 for no limit.
+    pub connection_limit: i32,
+    pub comment: Option<Arc<str>>,
+}
+
+impl Default for DatabaseFacts {
+    fn default() -> DatabaseFacts {
+        DatabaseFacts {
+            owner: Oid::BOOTSTRAP_ROLE,
+            acl: None,
+            is_template: false,
+            allow_connections: true,
+            connection_limit: -1,
+            comment: None,
+        }
+    }
+}
+
+/// Values of settings by name.
+pub type StoredSettings = Vec<(Name, Arc<str>)>;
+
+/// Whose sessions in which database start with stored settings (pg_db_role_setting); `Oid::INVALID` is any of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SettingsScope {
+    pub database: Oid,
+    pub role: Oid,
 }
 
 /// All roles of a cluster. Cloning is O(1).
@@ -106,7 +132,8 @@ pub struct Roles {
     version: u64,
     roles: OrdMap<Oid, Arc<Role>>,
     names: HashMap<Name, Oid>,
-    databases: OrdMap<Oid, Arc<DatabaseAccess>>,
+    databases: OrdMap<Oid, Arc<DatabaseFacts>>,
+    settings: OrdMap<SettingsScope, Arc<StoredSettings>>,
 }
 
 /// Versions come from one counter, so that clones that diverge never share one.
@@ -121,7 +148,8 @@ impl Default for Roles {
 impl Roles {
     /// The bootstrap role and the predefined ones.
     pub fn new() -> Roles {
-        let mut roles = Roles { version: 0, roles: OrdMap::new(), names: HashMap::new(), databases: OrdMap::new() };
+        let mut roles =
+            Roles { version: 0, roles: OrdMap::new(), names: HashMap::new(), databases: OrdMap::new(), settings: OrdMap::new() };
         roles.put(Role::administrator(Oid::BOOTSTRAP_ROLE, "postgres"));
         for (oid, name, groups) in PREDEFINED_ROLES {
             let member_of = |role: &Oid| Membership { role: *role, grantor: Oid::BOOTSTRAP_ROLE, admin: false };
@@ -180,22 +208,60 @@ impl Roles {
             member.memberships.retain(|membership| membership.role != oid);
             self.put(member);
         }
+        self.forget_settings(|scope| scope.role == oid);
         self.changed();
     }
 
-    pub fn database(&self, oid: Oid) -> DatabaseAccess {
-        let known = self.databases.get(&oid).map(|access| DatabaseAccess::clone(access));
-        known.unwrap_or(DatabaseAccess { owner: Oid::BOOTSTRAP_ROLE, acl: None })
+    pub fn database(&self, oid: Oid) -> DatabaseFacts {
+        self.databases.get(&oid).map(|facts| DatabaseFacts::clone(facts)).unwrap_or_default()
     }
 
-    /// Databases whose owner or rights are not the default ones.
-    pub fn databases(&self) -> impl Iterator<Item = (&Oid, &Arc<DatabaseAccess>)> {
+    /// Databases of which there is more to say than the default.
+    pub fn databases(&self) -> impl Iterator<Item = (&Oid, &Arc<DatabaseFacts>)> {
         self.databases.iter()
     }
 
-    pub fn put_database(&mut self, oid: Oid, access: DatabaseAccess) {
-        self.databases.insert(oid, Arc::new(access));
+    pub fn put_database(&mut self, oid: Oid, facts: DatabaseFacts) {
+        self.databases.insert(oid, Arc::new(facts));
         self.changed();
+    }
+
+    pub fn remove_database(&mut self, oid: Oid) {
+        self.databases.remove(&oid);
+        self.forget_settings(|scope| scope.database == oid);
+        self.changed();
+    }
+
+    /// What is stored for exactly this scope.
+    pub fn stored_settings(&self, scope: SettingsScope) -> &[(Name, Arc<str>)] {
+        self.settings.get(&scope).map_or(&[], |settings| settings)
+    }
+
+    pub fn all_stored_settings(&self) -> impl Iterator<Item = (&SettingsScope, &Arc<StoredSettings>)> {
+        self.settings.iter()
+    }
+
+    pub fn put_stored_settings(&mut self, scope: SettingsScope, settings: StoredSettings) {
+        if settings.is_empty() {
+            self.settings.remove(&scope);
+        } else {
+            self.settings.insert(scope, Arc::new(settings));
+        }
+        self.changed();
+    }
+
+    fn forget_settings(&mut self, gone: impl Fn(&SettingsScope) -> bool) {
+        let scopes: Vec<SettingsScope> = self.settings.keys().copied().filter(gone).collect();
+        for scope in scopes {
+            self.settings.remove(&scope);
+        }
+    }
+
+    /// What a session of the role in the database starts with, the strongest last.
+    pub fn starting_settings(&self, database: Oid, role: Oid) -> impl Iterator<Item = &(Name, Arc<str>)> {
+        let any = Oid::INVALID;
+        let scopes = [(any, any), (database, any), (any, role), (database, role)];
+        scopes.into_iter().flat_map(|(database, role)| self.stored_settings(SettingsScope { database, role }))
     }
 
     /// Whether one role is another, or a member of it, however indirectly.
@@ -264,13 +330,17 @@ impl Roles {
             }
             merged.put(Role::clone(role));
         }
-        for (oid, access) in database_changes {
-            match access {
-                Some(access) => merged.put_database(oid, DatabaseAccess::clone(access)),
-                None => {
-                    merged.databases.remove(&oid);
-                }
-            }
+        for (oid, facts) in database_changes {
+            match facts {
+                Some(facts) => merged.databases.insert(oid, facts.clone()),
+                None => merged.databases.remove(&oid),
+            };
+        }
+        for (scope, settings) in changes(&base.settings, &mine.settings, &newest.settings)? {
+            match settings {
+                Some(settings) => merged.settings.insert(scope, settings.clone()),
+                None => merged.settings.remove(&scope),
+            };
         }
         merged.changed();
         Ok(merged)

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use catalog::{Catalog, Privileges, Role, Roles};
+use catalog::{Catalog, Privileges, Role, Roles, role::DatabaseFacts};
 use parking_lot::{Mutex, RwLock};
 use txn::Store;
 use types::{Error, Oid, Result, SqlState, TimestampTz};
@@ -29,9 +29,6 @@ use crate::{
 pub struct Database {
     pub oid: Oid,
     pub name: Arc<str>,
-    pub is_template: bool,
-    pub allow_connections: bool,
-    pub comment: Option<Arc<str>>,
     pub store: Arc<Store>,
     pub(crate) plans: Arc<PlanCache>,
     pub(crate) shapes: Arc<ShapeCache>,
@@ -92,19 +89,17 @@ impl Cluster {
             (5, "postgres", false, true),
             (6, DEFAULT_DATABASE, false, true),
         ] {
-            let store = Store::new(Catalog::new());
-            cluster.put_database(Oid(oid), name, is_template, allow_connections, store);
+            cluster.put_database(Oid(oid), name, Store::new(Catalog::new()));
+            let facts = DatabaseFacts { is_template, allow_connections, ..DatabaseFacts::default() };
+            cluster.change_roles(|shared| shared.put_database(Oid(oid), facts));
         }
         cluster
     }
 
-    fn put_database(&self, oid: Oid, name: &str, is_template: bool, allow_connections: bool, store: Arc<Store>) {
+    fn put_database(&self, oid: Oid, name: &str, store: Arc<Store>) {
         let database = Database {
             oid,
             name: name.into(),
-            is_template,
-            allow_connections,
-            comment: None,
             store,
             plans: Arc::default(),
             shapes: Arc::default(),
@@ -133,7 +128,7 @@ impl Cluster {
             return Err(Error::new(SqlState::DUPLICATE_DATABASE, format!("database \"{name}\" already exists")));
         }
         let oid = Oid(self.next_oid.fetch_add(1, Ordering::Relaxed));
-        self.put_database(oid, name, false, true, template.store.fork());
+        self.put_database(oid, name, template.store.fork());
         Ok(oid)
     }
 
@@ -148,7 +143,7 @@ impl Cluster {
         if name == session_database {
             return Err(in_use("cannot drop the currently open database"));
         }
-        if database.is_template {
+        if self.roles().database(database.oid).is_template {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, "cannot drop a template database"));
         }
         let others: Vec<Arc<SessionShared>> =
@@ -163,6 +158,7 @@ impl Cluster {
         }
         others.iter().for_each(|session| session.terminate());
         self.databases.write().remove(name);
+        self.change_roles(|shared| shared.remove_database(database.oid));
         Ok(())
     }
 
@@ -181,9 +177,6 @@ impl Cluster {
         let renamed = Database {
             oid: old.oid,
             name: new_name.into(),
-            is_template: old.is_template,
-            allow_connections: old.allow_connections,
-            comment: old.comment.clone(),
             store: old.store.clone(),
             plans: old.plans.clone(),
             shapes: old.shapes.clone(),
@@ -272,6 +265,21 @@ impl Cluster {
         Ok(role)
     }
 
+    /// Whether the database takes another session of the role.
+    fn may_connect(&self, database: &Database, role: &Role) -> Result<()> {
+        let facts = self.roles().database(database.oid);
+        if !facts.allow_connections {
+            let message = format!("database \"{}\" is not currently accepting connections", database.name);
+            return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        let open = || self.sessions.lock().values().filter(|session| session.database_oid == database.oid).count();
+        if !role.superuser && usize::try_from(facts.connection_limit).is_ok_and(|limit| open() >= limit) {
+            let message = format!("too many connections for database \"{}\"", database.name);
+            return Err(Error::new(SqlState::TOO_MANY_CONNECTIONS, message));
+        }
+        Ok(())
+    }
+
     /// Lists a session, unless its user has as many as it may.
     fn list_session(&self, shared: &Arc<SessionShared>) -> Result<()> {
         let mut sessions = self.sessions.lock();
@@ -298,18 +306,13 @@ impl Cluster {
         let database = self
             .database(&name)
             .ok_or_else(|| Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist")))?;
-        if !database.allow_connections {
-            return Err(Error::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("database \"{name}\" is not currently accepting connections"),
-            ));
-        }
         let role = self.login_role(&options, &database)?;
+        self.may_connect(&database, &role)?;
         let mut settings = Settings::default();
         for (setting, value) in &self.limits().defaults {
             settings.set_default(setting, value)?;
         }
-        for (setting, value) in &role.settings {
+        for (setting, value) in self.roles().starting_settings(database.oid, role.oid) {
             settings.set_default(setting, value)?;
         }
         for (setting, value) in &options.settings {

@@ -16,6 +16,7 @@ use pg_query::{
 use txn::LockMode;
 use types::{Error, Oid, Result, SqlState};
 
+use self::statement_name::statement_name;
 use crate::session::{Outcome, Session};
 
 mod alter_table;
@@ -39,6 +40,8 @@ mod rewrite;
 mod role;
 mod schema;
 mod sequence;
+mod statement_name;
+mod stored_settings;
 mod temporary;
 mod truncate;
 mod user_type;
@@ -48,7 +51,7 @@ mod written_constraint;
 impl Session {
     /// Runs a definition statement.
     pub(crate) async fn execute_definition(&mut self, node: &NodeEnum, sql: &str) -> Result<Outcome> {
-        self.refuse_read_only(statement_name(node))?;
+        self.refuse_read_only(&statement_name(node))?;
         self.begin_statement()?;
         let done = match self.check_definition(node) {
             Ok(()) => self.dispatch_definition(node, sql).await,
@@ -91,8 +94,10 @@ impl Session {
             NodeEnum::AlterDefaultPrivilegesStmt(statement) => self.alter_default_privileges(statement),
             NodeEnum::ReassignOwnedStmt(statement) => self.reassign_owned(statement),
             NodeEnum::DropOwnedStmt(statement) => self.drop_owned(statement).await,
-            NodeEnum::AlterDatabaseStmt(_) => Err(Error::unsupported("ALTER DATABASE")),
-            other => Err(Error::unsupported(statement_name(other))),
+            NodeEnum::AlterDatabaseStmt(statement) => self.alter_database(statement),
+            NodeEnum::AlterDatabaseSetStmt(statement) => self.alter_database_settings(statement),
+            NodeEnum::AlterDatabaseRefreshCollStmt(statement) => self.refresh_collation_version(statement),
+            other => Err(Error::unsupported(&*statement_name(other))),
         }
     }
 
@@ -167,68 +172,6 @@ pub(crate) fn range_of(parts: &[String]) -> RangeVar {
         [] => (String::new(), String::new()),
     };
     RangeVar { schemaname: schema, relname: name, location: -1, ..RangeVar::default() }
-}
-
-/// The command tag's words for a statement, as messages name it.
-fn statement_name(node: &NodeEnum) -> &'static str {
-    match node {
-        NodeEnum::CreateStmt(_) => "CREATE TABLE",
-        NodeEnum::CreateTableAsStmt(_) | NodeEnum::SelectStmt(_) => "CREATE TABLE AS",
-        NodeEnum::IndexStmt(_) => "CREATE INDEX",
-        NodeEnum::AlterTableStmt(_) => "ALTER TABLE",
-        NodeEnum::DropStmt(statement) => drop::drop_tag(statement.remove_type()).unwrap_or("DROP"),
-        NodeEnum::CommentStmt(_) => "COMMENT",
-        NodeEnum::ViewStmt(_) => "CREATE VIEW",
-        NodeEnum::CreateSeqStmt(_) => "CREATE SEQUENCE",
-        NodeEnum::AlterSeqStmt(_) => "ALTER SEQUENCE",
-        NodeEnum::CreateSchemaStmt(_) => "CREATE SCHEMA",
-        NodeEnum::RefreshMatViewStmt(_) => "REFRESH MATERIALIZED VIEW",
-        NodeEnum::CreateEnumStmt(_) | NodeEnum::CompositeTypeStmt(_) => "CREATE TYPE",
-        NodeEnum::AlterEnumStmt(_) => "ALTER TYPE",
-        NodeEnum::CreateDomainStmt(_) => "CREATE DOMAIN",
-        NodeEnum::TruncateStmt(_) => "TRUNCATE TABLE",
-        NodeEnum::CreateFunctionStmt(_) => "CREATE FUNCTION",
-        NodeEnum::CreateTrigStmt(_) => "CREATE TRIGGER",
-        NodeEnum::CreateRoleStmt(_) => "CREATE ROLE",
-        NodeEnum::AlterRoleStmt(_) => "ALTER ROLE",
-        NodeEnum::DropRoleStmt(_) => "DROP ROLE",
-        NodeEnum::GrantStmt(_) => "GRANT",
-        NodeEnum::GrantRoleStmt(_) => "GRANT",
-        NodeEnum::DoStmt(_) => "DO",
-        NodeEnum::ListenStmt(_) => "LISTEN",
-        NodeEnum::NotifyStmt(_) => "NOTIFY",
-        NodeEnum::UnlistenStmt(_) => "UNLISTEN",
-        NodeEnum::RuleStmt(_) => "CREATE RULE",
-        NodeEnum::CreateExtensionStmt(_) => "CREATE EXTENSION",
-        NodeEnum::CreatePolicyStmt(_) => "CREATE POLICY",
-        NodeEnum::CreatePublicationStmt(_) => "CREATE PUBLICATION",
-        NodeEnum::CreateSubscriptionStmt(_) => "CREATE SUBSCRIPTION",
-        NodeEnum::CreateStatsStmt(_) => "CREATE STATISTICS",
-        NodeEnum::CreateCastStmt(_) => "CREATE CAST",
-        NodeEnum::CreateOpClassStmt(_) => "CREATE OPERATOR CLASS",
-        NodeEnum::CreateOpFamilyStmt(_) => "CREATE OPERATOR FAMILY",
-        NodeEnum::CreateRangeStmt(_) => "CREATE TYPE AS RANGE",
-        NodeEnum::DefineStmt(_) => "CREATE AGGREGATE/OPERATOR/TYPE/COLLATION",
-        NodeEnum::CreateTableSpaceStmt(_) => "CREATE TABLESPACE",
-        NodeEnum::CreateAmStmt(_) => "CREATE ACCESS METHOD",
-        NodeEnum::CreateFdwStmt(_) | NodeEnum::CreateForeignServerStmt(_) | NodeEnum::CreateForeignTableStmt(_) => {
-            "CREATE FOREIGN"
-        }
-        NodeEnum::CreateEventTrigStmt(_) => "CREATE EVENT TRIGGER",
-        NodeEnum::ReindexStmt(_) => "REINDEX",
-        NodeEnum::ClusterStmt(_) => "CLUSTER",
-        NodeEnum::CallStmt(_) => "CALL",
-        NodeEnum::MergeStmt(_) => "MERGE",
-        NodeEnum::SecLabelStmt(_) => "SECURITY LABEL",
-        NodeEnum::ReassignOwnedStmt(_) => "REASSIGN OWNED",
-        NodeEnum::DropOwnedStmt(_) => "DROP OWNED",
-        NodeEnum::AlterDefaultPrivilegesStmt(_) => "ALTER DEFAULT PRIVILEGES",
-        NodeEnum::AlterDomainStmt(_) => "ALTER DOMAIN",
-        NodeEnum::AlterFunctionStmt(_) => "ALTER FUNCTION",
-        NodeEnum::AlterSystemStmt(_) => "ALTER SYSTEM",
-        NodeEnum::LoadStmt(_) => "LOAD",
-        _ => "this statement",
-    }
 }
 
 /// The oid a new object gets comes from the private catalog; this is where a table's row type is registered with its array.

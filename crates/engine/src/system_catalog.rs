@@ -41,7 +41,7 @@ use system_views::Whose;
 pub struct SystemContext<'a> {
     /// The database's catalog under the session's search path.
     pub names: Names,
-    pub databases: Vec<DatabaseFacts>,
+    pub databases: Vec<DatabaseRow>,
     /// The roles, and what the current one may do.
     pub authority: Authority,
     pub current_database: Arc<str>,

@@ -10,7 +10,7 @@ use pg_query::{
 };
 use types::{Error, Result, SqlState};
 
-use super::{range_of, relation_named, strings};
+use super::{range_of, relation_named, statement_name::kind_word, strings};
 use crate::session::{Outcome, Session, utility::command};
 
 impl Session {
@@ -76,7 +76,9 @@ impl Session {
                     Ok(())
                 })?;
             }
-            _ => return Err(Error::unsupported("COMMENT ON this kind of object")),
+            (ObjectType::ObjectDatabase, Some(NodeEnum::String(name))) => self.comment_on_database(&name.sval, text)?,
+            (ObjectType::ObjectRole, Some(NodeEnum::String(name))) => self.comment_on_role(&name.sval, text)?,
+            _ => return Err(Error::unsupported(format!("COMMENT ON {}", kind_word(kind).to_uppercase()))),
         }
         Ok(command("COMMENT"))
     }

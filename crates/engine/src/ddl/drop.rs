@@ -8,7 +8,11 @@ use pg_query::{
 use txn::{LockMode, SchemaChange};
 use types::{Error, Oid, Result, SqlState};
 
-use super::{find_relation, range_of, strings, written_name};
+use super::{
+    find_relation, range_of,
+    statement_name::{drop_tag, kind_word},
+    strings, written_name,
+};
 use crate::session::{Outcome, Session, utility::command};
 
 impl Session {
@@ -278,47 +282,6 @@ fn remove_type(change: &mut SchemaChange<'_>, oid: Oid) {
         && ty.array_type != Oid::INVALID
     {
         change.catalog.remove_type(ty.array_type);
-    }
-}
-
-pub(super) fn drop_tag(kind: ObjectType) -> Result<&'static str> {
-    Ok(match kind {
-        ObjectType::ObjectTable => "DROP TABLE",
-        ObjectType::ObjectView => "DROP VIEW",
-        ObjectType::ObjectMatview => "DROP MATERIALIZED VIEW",
-        ObjectType::ObjectIndex => "DROP INDEX",
-        ObjectType::ObjectSequence => "DROP SEQUENCE",
-        ObjectType::ObjectSchema => "DROP SCHEMA",
-        ObjectType::ObjectType => "DROP TYPE",
-        ObjectType::ObjectDomain => "DROP DOMAIN",
-        other => return Err(Error::unsupported(format!("DROP {}", kind_word(other).to_uppercase()))),
-    })
-}
-
-fn kind_word(kind: ObjectType) -> &'static str {
-    match kind {
-        ObjectType::ObjectTable => "table",
-        ObjectType::ObjectView => "view",
-        ObjectType::ObjectMatview => "materialized view",
-        ObjectType::ObjectIndex => "index",
-        ObjectType::ObjectSequence => "sequence",
-        ObjectType::ObjectSchema => "schema",
-        ObjectType::ObjectType => "type",
-        ObjectType::ObjectDomain => "domain",
-        ObjectType::ObjectFunction => "function",
-        ObjectType::ObjectProcedure => "procedure",
-        ObjectType::ObjectAggregate => "aggregate",
-        ObjectType::ObjectTrigger => "trigger",
-        ObjectType::ObjectRule => "rule",
-        ObjectType::ObjectOperator => "operator",
-        ObjectType::ObjectExtension => "extension",
-        ObjectType::ObjectForeignTable => "foreign table",
-        ObjectType::ObjectCollation => "collation",
-        ObjectType::ObjectCast => "cast",
-        ObjectType::ObjectPolicy => "policy",
-        ObjectType::ObjectPublication => "publication",
-        ObjectType::ObjectStatisticExt => "statistics",
-        _ => "object",
     }
 }
 

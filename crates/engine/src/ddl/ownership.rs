@@ -111,6 +111,9 @@ impl Session {
                 Err(refused("permission denied to create database"))
             }
             NodeEnum::DropdbStmt(statement) => self.must_own_database(&statement.dbname, &authority),
+            NodeEnum::AlterDatabaseStmt(statement) => self.must_own_database(&statement.dbname, &authority),
+            NodeEnum::AlterDatabaseSetStmt(statement) => self.must_own_database(&statement.dbname, &authority),
+            NodeEnum::AlterDatabaseRefreshCollStmt(statement) => self.must_own_database(&statement.dbname, &authority),
             _ => Ok(()),
         }
     }

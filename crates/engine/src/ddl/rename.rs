@@ -11,7 +11,8 @@ use txn::LockMode;
 use types::{Error, Oid, Result, SqlState};
 
 use super::{
-    alter_table::constraint_position, alter_table_column::live_position, find_relation, object_names, strings, written_name,
+    alter_table::constraint_position, alter_table_column::live_position, find_relation, object_names, statement_name::kind_word,
+    strings, written_name,
 };
 use crate::session::{Outcome, Session, utility::command};
 
@@ -34,7 +35,7 @@ impl Session {
             | ObjectType::ObjectSequence
             | ObjectType::ObjectColumn
             | ObjectType::ObjectTabconstraint => {}
-            _ => return Err(Error::unsupported("ALTER ... RENAME of this kind of object")),
+            _ => return Err(Error::unsupported(format!("ALTER {} ... RENAME", kind_word(kind).to_uppercase()))),
         }
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("RENAME without a relation"))?;
         let tag = relation_tag(ObjectType::try_from(statement.relation_type).unwrap_or(kind), kind);
@@ -210,7 +211,7 @@ impl Session {
             return Ok(command(if kind == ObjectType::ObjectDomain { "ALTER DOMAIN" } else { "ALTER TYPE" }));
         }
         let Some(range) = &statement.relation else {
-            return Err(Error::unsupported("ALTER ... SET SCHEMA of this kind of object"));
+            return Err(Error::unsupported(format!("ALTER {} ... SET SCHEMA", kind_word(kind).to_uppercase())));
         };
         let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;
         if relation.schema != schema && names.relation_in(schema, &relation.name).is_some() {
@@ -259,7 +260,7 @@ impl Session {
                 self.set_database_owner(&name.sval, owner)?;
                 Ok(command("ALTER DATABASE"))
             }
-            _ => Err(Error::unsupported("ALTER ... OWNER TO of this kind of object")),
+            _ => Err(Error::unsupported(format!("ALTER {} ... OWNER TO", kind_word(kind).to_uppercase()))),
         }
     }
 

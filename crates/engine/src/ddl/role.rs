@@ -5,10 +5,7 @@ use std::sync::Arc;
 use catalog::{AclTarget, Role, Roles, role::Membership};
 use pg_query::{
     NodeEnum,
-    protobuf::{
-        AlterRoleSetStmt, AlterRoleStmt, CreateRoleStmt, DropRoleStmt, GrantRoleStmt, Node, RoleSpec, RoleSpecType, RoleStmtType,
-        VariableSetKind,
-    },
+    protobuf::{AlterRoleStmt, CreateRoleStmt, DropRoleStmt, GrantRoleStmt, Node, RoleSpec, RoleSpecType, RoleStmtType},
 };
 use types::{Error, Oid, Result, SqlState};
 
@@ -17,7 +14,7 @@ use crate::{
     password,
     session::{
         Outcome, Session,
-        utility::{command, option_flag, option_text, setting_text},
+        utility::{command, option_flag, option_text},
     },
 };
 
@@ -247,45 +244,6 @@ impl Session {
     }
 
     /// ALTER ROLE ... SET: what its sessions start with.
-    pub(super) fn alter_role_settings(&mut self, statement: &AlterRoleSetStmt) -> Result<Outcome> {
-        let Some(spec) = &statement.role else { return Err(Error::unsupported("ALTER ROLE ALL SET")) };
-        if !statement.database.is_empty() {
-            return Err(Error::unsupported("ALTER ROLE ... IN DATABASE ... SET"));
-        }
-        let role = self.role_of(Some(spec))?;
-        let me = self.current_role();
-        if !me.superuser {
-            if role.superuser {
-                return Err(denied("must be superuser to alter superusers"));
-            }
-            if !me.create_role && role.oid != me.oid {
-                return Err(denied("permission denied"));
-            }
-        }
-        let set = statement.setstmt.as_ref().ok_or_else(|| Error::internal("ALTER ROLE without its setting"))?;
-        let mut altered = Role::clone(&role);
-        let name = set.name.to_ascii_lowercase();
-        match set.kind() {
-            VariableSetKind::VarResetAll => altered.settings.clear(),
-            VariableSetKind::VarSetValue | VariableSetKind::VarSetCurrent => {
-                let value = match set.kind() {
-                    VariableSetKind::VarSetCurrent => self.setting(&name)?,
-                    _ => setting_text(&name, &set.args)?,
-                };
-                // Refused now rather than at every login.
-                crate::settings::Settings::default().set(&name, &value, false)?;
-                self.shared.check_setting(&name, Some(&value))?;
-                altered.settings.retain(|(known, _)| **known != *name);
-                altered.settings.push((name.as_str().into(), value.into()));
-            }
-            _ => altered.settings.retain(|(known, _)| **known != *name),
-        }
-        self.change_roles(|roles| {
-            roles.put(altered);
-            Ok(())
-        })?;
-        Ok(command("ALTER ROLE"))
-    }
 
     pub(super) fn drop_roles(&mut self, statement: &DropRoleStmt) -> Result<Outcome> {
         let me = self.current_role();
@@ -361,6 +319,21 @@ impl Session {
             Ok(())
         })?;
         Ok(command("ALTER ROLE"))
+    }
+
+    pub(super) fn comment_on_role(&mut self, name: &str, text: Option<Arc<str>>) -> Result<()> {
+        let role = self.shared.roles().named(name).cloned().ok_or_else(|| undefined(name))?;
+        let me = self.current_role();
+        if role.superuser && !me.superuser {
+            return Err(denied("must be superuser"));
+        }
+        if !me.superuser && !me.create_role {
+            return Err(denied("must have CREATEROLE privilege"));
+        }
+        self.change_roles(|roles| {
+            roles.put(Role { comment: text, ..Role::clone(&role) });
+            Ok(())
+        })
     }
 
     /// GRANT role TO role, and REVOKE.
@@ -459,20 +432,6 @@ impl Session {
     }
 
     /// ALTER DATABASE ... OWNER TO.
-    pub(super) fn set_database_owner(&mut self, name: &str, owner: Oid) -> Result<()> {
-        let database = self
-            .cluster
-            .database(name)
-            .ok_or_else(|| Error::new(SqlState::UNDEFINED_DATABASE, format!("database \"{name}\" does not exist")))?;
-        self.change_roles(|roles| {
-            let mut access = roles.database(database.oid);
-            access.acl = access.acl.map(|acl| Arc::new(acl.with_owner(access.owner, owner)));
-            access.owner = owner;
-            roles.put_database(database.oid, access);
-            Ok(())
-        })
-    }
-
     /// Gives an object of the database's catalog another owner; rights that the old one had or gave become the new one's.
     pub(super) fn change_owner(&mut self, target: AclTarget, owner: Oid) -> Result<()> {
         self.open_transaction()?.txn.change_schema(|change| {

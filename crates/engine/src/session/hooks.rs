@@ -109,13 +109,10 @@ impl Hooks {
             authority,
             databases: databases
                 .iter()
-                .map(|database| DatabaseFacts {
+                .map(|database| DatabaseRow {
                     oid: database.oid,
                     name: database.name.clone(),
-                    owner: roles.database(database.oid).owner,
-                    is_template: database.is_template,
-                    allow_connections: database.allow_connections,
-                    comment: database.comment.clone(),
+                    facts: roles.database(database.oid),
                 })
                 .collect(),
             current_database: self.database.name.clone(),

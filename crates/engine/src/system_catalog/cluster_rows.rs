@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{AclTarget, Role};
+use catalog::{AclTarget, Name, Role, role::SettingsScope};
 use types::{Datum, Oid, SqlType};
 
 use super::{
@@ -28,12 +28,12 @@ pub(super) fn pg_database(context: &SystemContext, sink: &mut Sink) {
         sink.push(vec![
             oid(database.oid),
             name(&database.name),
-            oid(database.owner),
+            oid(database.facts.owner),
             Datum::Int4(UTF8),
             text("c"),
-            boolean(database.is_template),
-            boolean(database.allow_connections),
-            Datum::Int4(-1),
+            boolean(database.facts.is_template),
+            boolean(database.facts.allow_connections),
+            Datum::Int4(database.facts.connection_limit),
             oid(Oid(3)),
             oid(Oid(1)),
             oid(DEFAULT_TABLESPACE),
@@ -85,26 +85,29 @@ pub(super) fn pg_roles(context: &SystemContext, sink: &mut Sink) {
             text(HIDDEN_PASSWORD),
             time(role.valid_until),
             boolean(role.bypass_row_security),
-            settings_of(role),
+            role_settings(context, role),
             oid(role.oid),
         ]);
     }
 }
 
-/// ALTER ROLE ... SET, as pg_db_role_setting has it.
-fn settings_of(role: &Role) -> Datum {
-    match role.settings.is_empty() {
-        true => NULL,
-        false => {
-            let settings: Vec<String> = role.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            text_array(settings.iter().map(String::as_str))
-        }
+/// What ALTER ROLE ... SET has stored for all databases.
+fn role_settings(context: &SystemContext, role: &Role) -> Datum {
+    let scope = SettingsScope { database: Oid::INVALID, role: role.oid };
+    match context.authority.roles.stored_settings(scope) {
+        [] => NULL,
+        settings => settings_array(settings),
     }
 }
 
+fn settings_array(settings: &[(Name, Arc<str>)]) -> Datum {
+    let settings: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    text_array(settings.iter().map(String::as_str))
+}
+
 pub(super) fn pg_db_role_setting(context: &SystemContext, sink: &mut Sink) {
-    for role in context.authority.roles.iter().filter(|role| !role.settings.is_empty()) {
-        sink.push(vec![oid(Oid::INVALID), oid(role.oid), settings_of(role)]);
+    for (scope, settings) in context.authority.roles.all_stored_settings() {
+        sink.push(vec![oid(scope.database), oid(scope.role), settings_array(settings)]);
     }
 }
 
@@ -119,7 +122,7 @@ fn user_rows(context: &SystemContext, sink: &mut Sink, password: impl Fn(&Role) 
             boolean(role.bypass_row_security),
             password(role),
             time(role.valid_until),
-            settings_of(role),
+            role_settings(context, role),
         ]);
     }
 }
@@ -150,7 +153,7 @@ pub(super) fn pg_auth_members(context: &SystemContext, sink: &mut Sink) {
 
 pub(super) fn pg_shdescription(context: &SystemContext, sink: &mut Sink) {
     for database in &context.databases {
-        if let Some(comment) = &database.comment {
+        if let Some(comment) = &database.facts.comment {
             sink.push(vec![oid(database.oid), oid(class::DATABASE), name(comment)]);
         }
     }

@@ -232,7 +232,7 @@ fn class_of(catalog: &str) -> Option<Oid> {
 fn shared_comment(context: &SystemContext, object: Oid, of: &str) -> Datum {
     let of = class_of(of);
     let comment = if of == Some(class::DATABASE) {
-        context.databases.iter().find(|database| database.oid == object).and_then(|database| database.comment.clone())
+        context.databases.iter().find(|database| database.oid == object).and_then(|database| database.facts.comment.clone())
     } else if of == Some(class::AUTHID) {
         context.authority.roles.iter().find(|role| role.oid == object).and_then(|role| role.comment.clone())
     } else {

@@ -7,13 +7,10 @@ use types::{Oid, Result, TimestampTz};
 
 /// A database of the cluster (pg_database).
 #[derive(Clone, Debug)]
-pub struct DatabaseFacts {
+pub struct DatabaseRow {
     pub oid: Oid,
     pub name: Arc<str>,
-    pub owner: Oid,
-    pub is_template: bool,
-    pub allow_connections: bool,
-    pub comment: Option<Arc<str>>,
+    pub facts: catalog::role::DatabaseFacts,
 }
 
 /// A session (pg_stat_activity).

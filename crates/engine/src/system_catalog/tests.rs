@@ -186,14 +186,7 @@ fn context() -> SystemContext<'static> {
     let authority = crate::access::Authority::new(Arc::default(), names.catalog.clone(), Oid(5), Oid::BOOTSTRAP_ROLE);
     SystemContext {
         names,
-        databases: vec![DatabaseFacts {
-            oid: Oid(5),
-            name: "postgres".into(),
-            owner: Oid::BOOTSTRAP_ROLE,
-            is_template: false,
-            allow_connections: true,
-            comment: None,
-        }],
+        databases: vec![DatabaseRow { oid: Oid(5), name: "postgres".into(), facts: catalog::role::DatabaseFacts::default() }],
         authority,
         current_database: "postgres".into(),
         current_user: "postgres".into(),
