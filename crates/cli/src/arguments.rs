@@ -75,6 +75,12 @@ pub(crate) struct StartArguments {
     /// trust, password or scram-sha-256
     #[arg(long, value_name = "METHOD")]
     auth: Option<String>,
+    /// File of the server's certificate and its chain (PEM): clients may then use TLS
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// File of the certificate's private key (PEM)
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Dump the default database when the server ends (SIGTERM, Ctrl-C); exit code 1 when that fails
     #[arg(long)]
     dump_on_shutdown: bool,
@@ -99,9 +105,6 @@ struct LaterStartArguments {
     #[arg(long, hide = true)]
     data_dir: Option<PathBuf>,
     #[arg(long, hide = true)]
-    tls_cert: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    tls_key: Option<PathBuf>,
     #[arg(long, hide = true)]
     http_port: Option<u16>,
 }
@@ -111,8 +114,6 @@ impl LaterStartArguments {
     fn given(&self) -> Option<&'static str> {
         [
             (self.data_dir.is_some(), "--data-dir (only --memory is)"),
-            (self.tls_cert.is_some(), "--tls-cert"),
-            (self.tls_key.is_some(), "--tls-key"),
             (self.http_port.is_some_and(|port| port != 0), "--http-port"),
         ]
         .into_iter()
@@ -127,7 +128,6 @@ pub(crate) struct StartSettings {
     pub port: u16,
     pub socket_dir: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
-    pub max_connections: usize,
     pub configuration: Configuration,
     pub restore: Option<PathBuf>,
 }
@@ -151,6 +151,8 @@ impl StartArguments {
             flag("dump.file", "--dump-file", self.dump_file.map(|path| path.to_string_lossy().into_owned())),
             flag("dump.schedule", "--dump-schedule", self.dump_schedule),
             flag("dump.keep", "--dump-keep", self.dump_keep.map(|count| count.to_string())),
+            flag("server.tls_cert", "--tls-cert", self.tls_cert.map(|path| path.to_string_lossy().into_owned())),
+            flag("server.tls_key", "--tls-key", self.tls_key.map(|path| path.to_string_lossy().into_owned())),
         ];
         let file = find_file(self.config);
         let configuration = Configuration::resolve(file.as_deref(), flags.into_iter().flatten().collect())?;
@@ -160,7 +162,6 @@ impl StartArguments {
             port: u16::try_from(configuration.number("server.port")).unwrap_or(u16::MAX),
             socket_dir: (!socket_dir.is_empty()).then(|| socket_dir.into()),
             pid_file: self.pid_file,
-            max_connections: usize::try_from(configuration.number("server.max_connections")).unwrap_or(usize::MAX),
             configuration,
             restore: self.restore,
         })
@@ -221,7 +222,7 @@ mod tests {
         let settings = start(&["--memory"]).unwrap();
         assert_eq!(settings.port, 5432);
         assert_eq!(settings.listen, IpAddr::from([127, 0, 0, 1]));
-        assert_eq!(settings.max_connections, 100);
+        assert_eq!(settings.configuration.number("server.max_connections"), 100);
         assert_eq!((settings.socket_dir, settings.pid_file), (None, None));
     }
 
@@ -229,7 +230,7 @@ mod tests {
     fn flags_take_effect() {
         let settings =
             start(&["--memory", "--port", "5433", "--listen", "0.0.0.0", "--max-connections", "7", "--pid-file", "p"]).unwrap();
-        assert_eq!((settings.port, settings.max_connections), (5433, 7));
+        assert_eq!((settings.port, settings.configuration.number("server.max_connections")), (5433, 7));
         assert_eq!(settings.listen, IpAddr::from([0, 0, 0, 0]));
         assert_eq!(settings.pid_file, Some(PathBuf::from("p")));
         assert!(start(&["--memory", "--listen", "localhost"]).unwrap().listen.is_loopback());

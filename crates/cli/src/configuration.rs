@@ -10,7 +10,7 @@ use std::{
 };
 
 use engine::{SessionLimits, limits};
-use server::AuthMethod;
+use server::{AuthMethod, TlsFiles};
 use toml::{Table, Value};
 
 use crate::{cron::Cron, dump_schedule::DumpSchedule, failure::Failure};
@@ -44,6 +44,8 @@ const KEYS: &[Key] = &[
     key("server.port", Kind::Number(0, 65535), "5432", "TCP port; 0 lets the system choose one"),
     key("server.max_connections", Kind::Number(1, 262_143), "100", "Connections at a time"),
     key("server.socket_dir", Kind::Text, "", "Directory of the Unix socket; empty for none"),
+    key("server.tls_cert", Kind::Text, "", "File of the server's certificate and its chain, PEM; empty for no TLS"),
+    key("server.tls_key", Kind::Text, "", "File of the certificate's private key, PEM, readable to the server alone"),
     key("session.timeout_secs", Kind::Number(0, 365 * DAY_SECS), "0", "An idle session ends after so many seconds; 0: never"),
     key("session.max_sessions_per_user", Kind::Number(0, 262_143), "0", "Sessions a user may have at a time; 0: any number"),
     key(
@@ -89,8 +91,6 @@ const KEYS: &[Key] = &[
 
 /// Documented keys that a later version brings.
 const LATER: &[&str] = &[
-    "server.tls_cert",
-    "server.tls_key",
     "server.http_port",
     "resource_quotas.memory_limit_per_user",
     "audit.enabled",
@@ -227,6 +227,11 @@ impl Configuration {
             )));
         }
         self.check_dump()?;
+        for (one, other) in [("server.tls_cert", "server.tls_key"), ("server.tls_key", "server.tls_cert")] {
+            if !self.text(one).is_empty() && self.text(other).is_empty() {
+                return Err(Failure::usage(format!("{one} is given without {other}: TLS needs both")));
+            }
+        }
         if self.auth_method() != AuthMethod::Trust && self.users.is_empty() {
             return Err(Failure::usage(format!(
                 "auth.method is {}, but there is no [[auth.users]]: nobody could log in",
@@ -322,6 +327,31 @@ impl Configuration {
         }
     }
 
+    /// Where the server's certificate and key are; None without TLS.
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.text("server.tls_cert"), self.text("server.tls_key"));
+        (!certificate.is_empty()).then(|| TlsFiles { certificate: certificate.into(), key: key.into() })
+    }
+
+    /// What SHOW tells of the server.
+    fn shown_settings(&self) -> Vec<(&'static str, String)> {
+        let text = |name: &str| self.text(name).to_owned();
+        let has_tls = self.tls_files().is_some();
+        let mut shown = vec![
+            ("listen_addresses", text("server.listen")),
+            ("port", text("server.port")),
+            ("unix_socket_directories", text("server.socket_dir")),
+            ("max_connections", text("server.max_connections")),
+            ("authentication_timeout", text("auth.timeout_secs")),
+            ("ssl", if has_tls { "on" } else { "off" }.to_owned()),
+        ];
+        if has_tls {
+            shown.push(("ssl_cert_file", text("server.tls_cert")));
+            shown.push(("ssl_key_file", text("server.tls_key")));
+        }
+        shown
+    }
+
     /// What sessions are granted.
     pub(crate) fn limits(&self) -> SessionLimits {
         let lock_ms = match self.source("locks.timeout_ms") {
@@ -342,6 +372,7 @@ impl Configuration {
                 ("lock_timeout".to_owned(), lock_ms.to_string()),
                 ("default_transaction_isolation".to_owned(), isolation),
             ],
+            shown: self.shown_settings(),
         }
     }
 
@@ -514,6 +545,7 @@ mod tests {
             ("[locks]\ntimeout_ms = 1\n[resource_quotas]\nlock_timeout_ms = 2\n", "are one setting"),
             ("[auth]\nmethod = \"password\"\n", "nobody could log in"),
             ("[audit]\nenabled = true\n", "not supported yet"),
+            ("[server]\ntls_cert = \"server.crt\"\n", "TLS needs both"),
             ("[[auth.users]]\nusername = \"a\"\npassword_hash = \"x\"\nroles = [\"reed\"]\n", "read, write and admin"),
             ("[[auth.users]]\nusername = \"a\"\npassword_hash = \"x\"\nroles = [\"read\"]\n", "hash-password"),
             ("port = 1\n", "outside of a section"),

@@ -10,7 +10,7 @@ use std::{
 
 use engine::{Cluster, DEFAULT_DATABASE};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use server::{Server, ServerOptions};
+use server::{AccessOptions, AuthOptions, Server, ServerOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use catalog::{Role, role::Membership};
@@ -44,12 +44,7 @@ async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure
         listen: settings.listen,
         port: settings.port,
         socket_dir: settings.socket_dir.clone(),
-        max_connections: settings.max_connections,
-        auth: server::AuthOptions {
-            method: settings.configuration.auth_method(),
-            allow_remote_cleartext: settings.configuration.text("auth.allow_remote_cleartext") == "true",
-        },
-        authentication_timeout: Duration::from_secs(settings.configuration.number("auth.timeout_secs")),
+        access: access_options(&settings.configuration)?,
     };
     // Listened for from the start, so that a signal just after "ready" ends the server cleanly too.
     let mut terminate = listen_for(SignalKind::terminate())?;
@@ -99,6 +94,21 @@ pub(crate) fn warn_of_dirty_state(cluster: &Cluster) {
             );
         }
     }
+}
+
+/// What the configuration says of clients that connect.
+///
+/// Errors: a certificate or a key that cannot be used.
+fn access_options(configuration: &Configuration) -> Result<AccessOptions, Failure> {
+    Ok(AccessOptions {
+        max_connections: usize::try_from(configuration.number("server.max_connections")).unwrap_or(usize::MAX),
+        auth: AuthOptions {
+            method: configuration.auth_method(),
+            allow_remote_cleartext: configuration.text("auth.allow_remote_cleartext") == "true",
+        },
+        authentication_timeout: Duration::from_secs(configuration.number("auth.timeout_secs")),
+        tls: configuration.tls_files().map(|files| files.load()).transpose()?,
+    })
 }
 
 /// The superuser's own session, in this process.

@@ -57,8 +57,18 @@ pub struct ConnectOptions {
     pub settings: Vec<(String, String)>,
     /// Address and port, when it came over TCP.
     pub client: Option<std::net::SocketAddr>,
+    /// How its connection is encrypted, if it is.
+    pub tls: Option<Arc<TlsFacts>>,
     /// The client has proved to be this user, who must exist; otherwise it is trusted, and the user made when first seen.
     pub authenticated: bool,
+}
+
+/// How a connection is encrypted (pg_stat_ssl), in OpenSSL's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    pub version: &'static str,
+    pub cipher: String,
+    pub bits: i32,
 }
 
 /// The database that clients get when they name none of their own.
@@ -318,10 +328,15 @@ impl Cluster {
         for (setting, value) in &options.settings {
             settings.set_default(setting, value)?;
         }
+        for (setting, value) in &self.limits().shown {
+            settings.set_internal(setting, value);
+        }
         settings.set_internal("session_authorization", &role.name);
         let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
         let roles = self.roles.clone();
-        let shared = Arc::new(SessionShared::new(pid, role, roles, &database, settings, options.client));
+        let mut shared = SessionShared::new(pid, role, roles, &database, settings, options.client);
+        shared.tls = options.tls;
+        let shared = Arc::new(shared);
         shared.sync_identity();
         self.list_session(&shared)?;
         Ok(Session::new(self.clone(), database, shared))

@@ -31,7 +31,7 @@ pub mod system_catalog;
 mod timer;
 
 pub use clock::now;
-pub use cluster::{Cluster, ConnectOptions, DEFAULT_DATABASE, Database};
+pub use cluster::{Cluster, ConnectOptions, DEFAULT_DATABASE, Database, TlsFacts};
 pub use limits::SessionLimits;
 pub use notification::Notification;
 pub use offload::Offload;

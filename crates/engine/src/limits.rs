@@ -15,6 +15,8 @@ pub struct SessionLimits {
     pub lock_wait_ms: u64,
     /// Settings that sessions start with: lock_timeout, default_transaction_isolation.
     pub defaults: Vec<(String, String)>,
+    /// What SHOW tells of the server, in base units, and nobody can set: port, max_connections, ssl.
+    pub shown: Vec<(&'static str, String)>,
 }
 
 /// The smaller of two limits of which 0 is none.

@@ -133,6 +133,7 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_stat_database" => system_views::pg_stat_database,
         "pg_stat_database_conflicts" => system_views::pg_stat_database_conflicts,
         "pg_stat_gssapi" => cluster_rows::pg_stat_gssapi,
+        "pg_stat_ssl" => cluster_rows::pg_stat_ssl,
         "pg_tables" => system_views::pg_tables,
         "pg_tablespace" => cluster_rows::pg_tablespace,
         "pg_timezone_abbrevs" => time_zone_rows::pg_timezone_abbrevs,

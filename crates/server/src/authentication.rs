@@ -1,4 +1,5 @@
-//! Who a client is: trust, a password in clear text, or SCRAM-SHA-256 (RFC 5802, as PostgreSQL speaks it).
+//! Who a client is: trust, a password in clear text, or SCRAM-SHA-256 (RFC 5802, as PostgreSQL speaks it), bound to the
+//! TLS channel where there is one (RFC 5929, tls-server-end-point).
 //!
 //! **Invariants.** A role that does not exist costs a guesser as much as one that does, and looks the same. A failed attempt makes the next
 //! one for that name and address wait. Trust is for this machine only, whatever address the server listens on.
@@ -7,17 +8,17 @@ use std::{
     collections::HashMap,
     io,
     net::IpAddr,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use bytes::{Buf, BytesMut};
 use engine::password::{self, ScramVerifier, Verifier};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 use types::{Error, Result, SqlState, TimestampTz};
 
-use crate::{connection::Connection, protocol::backend};
+use crate::{connection::Connection, protocol::backend, stream::ClientStream};
 
 /// How clients prove who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,21 +85,21 @@ fn violation(message: &str) -> Error {
     Error::new(SqlState::PROTOCOL_VIOLATION, message)
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl Connection {
     /// Asks the client for its proof. The outer error is that of the connection.
     pub(crate) async fn authenticate(&mut self, user: &str) -> io::Result<Result<()>> {
-        let options = self.shared.auth.clone();
+        let options = self.access.auth.clone();
         let address = self.address.map(|address| address.ip().to_canonical());
         let is_local = address.is_none_or(|address| address.is_loopback());
         if options.method == AuthMethod::Trust {
             return Ok(if is_local { Ok(()) } else { Err(self.stranger()) });
         }
-        if options.method == AuthMethod::Password && !is_local && !options.allow_remote_cleartext {
+        if options.method == AuthMethod::Password && !is_local && !self.stream.is_encrypted() && !options.allow_remote_cleartext {
             return Ok(Err(Error::new(
                 SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
                 "a password in clear text is not accepted over an unencrypted connection from another machine",
             )
-            .hint("Use scram-sha-256, or allow it by name: [auth] allow_remote_cleartext = true.")));
+            .hint("Use TLS or scram-sha-256, or allow it by name: [auth] allow_remote_cleartext = true.")));
         }
         let delay = self.shared.failures.delay(user, address);
         tokio::time::sleep(delay).await;
@@ -168,13 +169,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Some(Verifier::Scram(verifier)) => verifier,
             _ => ScramVerifier::of_nobody(user, &*SECRET),
         };
-        backend::authentication_sasl(&mut self.output, &["SCRAM-SHA-256"]);
+        let binding = match (&self.stream, &self.access.tls) {
+            (ClientStream::Tls(_), Some(tls)) => tls.end_point().map(<[u8]>::to_vec),
+            _ => None,
+        };
+        let mechanisms: &[&str] = if binding.is_some() { &[SCRAM_PLUS, SCRAM] } else { &[SCRAM] };
+        backend::authentication_sasl(&mut self.output, mechanisms);
         let first = match self.read_password_message().await? {
             Ok(message) => message,
             Err(error) => return Ok(Err(error)),
         };
         let nonce = password::scram_nonce();
-        let exchange = match Exchange::begin(&first, &verifier, &nonce) {
+        let exchange = match Exchange::begin(&first, &verifier, &nonce, binding) {
             Ok(exchange) => exchange,
             Err(error) => return Ok(Err(error)),
         };
@@ -220,32 +226,31 @@ fn now() -> TimestampTz {
 
 /// One SCRAM exchange, after the client's first message.
 struct Exchange {
-    /// What the client's channel binding must be: the header of its first message.
-    header: String,
+    /// What the client must repeat under the protection of its proof: the header of its first message, then the channel it is bound to.
+    channel: Vec<u8>,
+    is_bound: bool,
     client_first_bare: String,
     server_first: String,
     nonce: String,
 }
 
+const SCRAM: &str = "SCRAM-SHA-256";
+const SCRAM_PLUS: &str = "SCRAM-SHA-256-PLUS";
+
 impl Exchange {
-    fn begin(message: &[u8], verifier: &ScramVerifier, server_nonce: &str) -> Result<Exchange> {
+    /// `binding` is the connection's `tls-server-end-point`, when PLUS was offered.
+    fn begin(message: &[u8], verifier: &ScramVerifier, server_nonce: &str, binding: Option<Vec<u8>>) -> Result<Exchange> {
         let malformed = || violation("malformed SCRAM message");
         let end = message.iter().position(|byte| *byte == 0).ok_or_else(malformed)?;
-        if &message[..end] != b"SCRAM-SHA-256" {
-            return Err(violation("client selected an invalid SASL authentication mechanism"));
-        }
+        let is_bound = match &message[..end] {
+            name if name == SCRAM.as_bytes() => false,
+            name if name == SCRAM_PLUS.as_bytes() && binding.is_some() => true,
+            _ => return Err(violation("client selected an invalid SASL authentication mechanism")),
+        };
         let data = message.get(end + 5..).ok_or_else(malformed)?;
         let data = std::str::from_utf8(data).map_err(|_| malformed())?;
-        // A client that could bind channels but thinks the server cannot says "y"; this connection is not encrypted, so it is right.
-        let header = match data.get(..3) {
-            Some(header @ ("n,," | "y,,")) => header,
-            _ => {
-                return Err(
-                    violation("malformed SCRAM message").detail("The client asks for what this connection does not have.")
-                );
-            }
-        };
-        let bare = &data[3..];
+        let (header, bare) = split_header(data).ok_or_else(malformed)?;
+        check_binding_flag(header, is_bound, binding.is_some())?;
         let client_nonce = bare.split(',').find_map(|part| part.strip_prefix("r=")).filter(|nonce| !nonce.is_empty());
         let client_nonce = client_nonce.ok_or_else(malformed)?;
         if !bare.starts_with("n=") {
@@ -253,8 +258,13 @@ impl Exchange {
         }
         let nonce = format!("{client_nonce}{server_nonce}");
         let salt = password::base64_text(&verifier.salt);
+        let mut channel = header.as_bytes().to_vec();
+        if is_bound {
+            channel.extend(binding.unwrap_or_default());
+        }
         Ok(Exchange {
-            header: header.to_owned(),
+            channel,
+            is_bound,
             client_first_bare: bare.to_owned(),
             server_first: format!("r={nonce},s={salt},i={}", verifier.iterations),
             nonce,
@@ -268,7 +278,11 @@ impl Exchange {
         let (without_proof, proof) = text.rsplit_once(",p=").ok_or_else(malformed)?;
         let mut parts = without_proof.split(',');
         let binding = parts.next().and_then(|part| part.strip_prefix("c=")).ok_or_else(malformed)?;
-        if binding != password::base64_text(self.header.as_bytes()) {
+        if binding != password::base64_text(&self.channel) {
+            // Somebody between the two, with a certificate of his own, is found out here.
+            if self.is_bound {
+                return Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "SCRAM channel binding check failed"));
+            }
             return Err(violation("unexpected SCRAM channel-binding attribute in client-final-message"));
         }
         if parts.next().and_then(|part| part.strip_prefix("r=")) != Some(&self.nonce) {
@@ -281,8 +295,44 @@ impl Exchange {
     }
 }
 
-/// What authentication keeps for all connections.
-pub(crate) type SharedAuth = Arc<AuthOptions>;
+/// The header of a client's first message, `n,,` for instance, and the rest of it.
+fn split_header(data: &str) -> Option<(&str, &str)> {
+    let flag = data.find(',')?;
+    let identity = data[flag + 1..].find(',')? + flag + 1;
+    Some(data.split_at(identity + 1))
+}
+
+/// Whether the client's word on channel binding goes with what it was offered and has chosen.
+fn check_binding_flag(header: &str, is_bound: bool, was_offered: bool) -> Result<()> {
+    let malformed = |detail: &str| Err(violation("malformed SCRAM message").detail(detail.to_owned()));
+    let (flag, identity) = header.trim_end_matches(',').split_once(',').unwrap_or((header.trim_end_matches(','), ""));
+    if !identity.is_empty() {
+        return Err(Error::unsupported("client uses authorization identity, but it is not supported"));
+    }
+    match flag {
+        "n" | "y" if is_bound => {
+            malformed("The client selected SCRAM-SHA-256-PLUS, but the SCRAM message does not include channel binding data.")
+        }
+        "n" => Ok(()),
+        // The client can bind channels and has not seen that we can: somebody has taken PLUS out of our offer.
+        "y" if was_offered => Err(Error::new(
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            "SCRAM channel binding negotiation error",
+        )
+        .detail(
+            "The client supports SCRAM channel binding but thinks the server does not.  However, this server does support channel binding.",
+        )),
+        "y" => Ok(()),
+        "p=tls-server-end-point" if is_bound => Ok(()),
+        bound if bound.starts_with("p=") && is_bound => {
+            Err(violation(&format!("unsupported SCRAM channel-binding type \"{}\"", &bound[2..])))
+        }
+        bound if bound.starts_with("p=") => {
+            malformed("The client selected SCRAM-SHA-256 without channel binding, but the SCRAM message includes channel binding data.")
+        }
+        _ => malformed("Unexpected channel-binding flag."),
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -300,15 +350,41 @@ mod tests {
         let verifier = ScramVerifier::new("pencil");
         let whole = first("n,,n=user,r=abcdef");
         for length in 0..whole.len() - "abcdef".len() {
-            assert!(Exchange::begin(&whole[..length], &verifier, "server").is_err(), "{length} bytes");
+            assert!(Exchange::begin(&whole[..length], &verifier, "server", None).is_err(), "{length} bytes");
         }
-        let exchange = Exchange::begin(&whole, &verifier, "server").unwrap();
+        let exchange = Exchange::begin(&whole, &verifier, "server", None).unwrap();
         assert!(exchange.server_first.starts_with("r=abcdefserver,s="));
         for last in ["", "c=biws", "c=biws,r=abcdefserver", "c=biws,r=abcdefserver,p=AAAA", "c=eSws,r=abcdefserver,p=AAAA"] {
             assert!(exchange.finish(last.as_bytes(), &verifier, "user").is_err(), "{last}");
         }
         let other = exchange.finish(b"c=biws,r=abcdefother,p=AAAA", &verifier, "user").unwrap_err();
         assert_eq!(other.message(), "invalid SCRAM response");
+    }
+
+    #[test]
+    fn channels_are_bound_and_downgrades_found_out() {
+        let verifier = ScramVerifier::new("pencil");
+        let begin = |mechanism: &str, data: &str, binding: Option<&[u8]>| {
+            let message = [mechanism.as_bytes(), &[0, 0, 0, 0, 0], data.as_bytes()].concat();
+            Exchange::begin(&message, &verifier, "server", binding.map(<[u8]>::to_vec))
+        };
+        let end_point = Some(&b"hash"[..]);
+        for (mechanism, data, binding, message) in [
+            (SCRAM, "y,,n=,r=a", end_point, "SCRAM channel binding negotiation error"),
+            (SCRAM, "p=tls-server-end-point,,n=,r=a", end_point, "malformed SCRAM message"),
+            (SCRAM_PLUS, "n,,n=,r=a", end_point, "malformed SCRAM message"),
+            (SCRAM_PLUS, "p=tls-unique,,n=,r=a", end_point, "unsupported SCRAM channel-binding type \"tls-unique\""),
+            (SCRAM_PLUS, "p=tls-server-end-point,,n=,r=a", None, "client selected an invalid SASL authentication mechanism"),
+            (SCRAM, "n,a=me,n=,r=a", None, "client uses authorization identity, but it is not supported"),
+        ] {
+            let error = begin(mechanism, data, binding).err().unwrap_or_else(|| panic!("{mechanism} {data}"));
+            assert_eq!(error.message(), message, "{mechanism} {data}");
+        }
+        assert!(begin(SCRAM, "y,,n=,r=a", None).is_ok() && begin(SCRAM, "n,,n=,r=a", end_point).is_ok());
+        let bound = begin(SCRAM_PLUS, "p=tls-server-end-point,,n=,r=a", end_point).unwrap();
+        let other = password::base64_text(b"p=tls-server-end-point,,another");
+        let error = bound.finish(format!("c={other},r=aserver,p=AAAA").as_bytes(), &verifier, "user").unwrap_err();
+        assert_eq!(error.message(), "SCRAM channel binding check failed");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use bytes::BytesMut;
 use engine::{Session, limits::IdleEnd, session::TransactionStatus};
 use futures::FutureExt;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::Notify,
 };
 use types::{Error, SqlState};
@@ -20,24 +20,29 @@ use types::{Error, SqlState};
 use crate::{
     authentication::AuthMethod,
     copy::CopyState,
-    listener::Shared,
+    listener::{AccessOptions, Shared},
     offload::BlockInPlace,
     protocol::{
         backend::{self, Severity},
         frontend::{self, Message},
     },
     startup::Started,
+    stream::ClientStream,
 };
 
 /// Answers are written early once there are so many bytes of them.
 pub(crate) const FLUSH_BYTES: usize = 64 * 1024;
+/// The end of a TLS connection is announced no longer than this.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A client's connection.
-pub(crate) struct Connection<S> {
-    pub(crate) stream: S,
+pub(crate) struct Connection {
+    pub(crate) stream: ClientStream,
     /// None over the Unix socket.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) shared: Arc<Shared>,
+    /// What was in force when the client came.
+    pub(crate) access: Arc<AccessOptions>,
     /// Received and not yet decoded.
     pub(crate) input: BytesMut,
     /// Answers not yet written.
@@ -61,12 +66,14 @@ pub(crate) enum Next {
     Close,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    pub(crate) fn new(stream: S, address: Option<SocketAddr>, shared: Arc<Shared>) -> Connection<S> {
+impl Connection {
+    pub(crate) fn new(stream: ClientStream, address: Option<SocketAddr>, shared: Arc<Shared>) -> Connection {
+        let access = shared.access.load_full();
         Connection {
             stream,
             address,
             shared,
+            access,
             input: BytesMut::with_capacity(4096),
             output: Vec::with_capacity(4096),
             skip_to_sync: false,
@@ -96,6 +103,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
             }
         }
+        if self.stream.is_encrypted() {
+            // The client learns that nothing was cut off; whether it still listens does not matter.
+            let _ = tokio::time::timeout(FAREWELL, self.stream.shutdown()).await;
+        }
         shared.connections.fetch_sub(1, Ordering::AcqRel);
     }
 
@@ -106,8 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Started::Session(session) => session,
         };
         // One place more is kept for an administrator who has proved to be one.
-        let is_administrator = session.is_administrator() && self.shared.auth.method != AuthMethod::Trust;
-        if connections_before >= self.shared.max_connections + usize::from(is_administrator) {
+        let is_administrator = session.is_administrator() && self.access.auth.method != AuthMethod::Trust;
+        if connections_before >= self.access.max_connections + usize::from(is_administrator) {
             return self.refuse(&Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")).await;
         }
         let mut session = session;

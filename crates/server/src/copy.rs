@@ -6,7 +6,6 @@ use engine::{
     Session,
     copy::{CopyIn, CopyOut},
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 use types::{Error, SqlState};
 
 use crate::{
@@ -22,7 +21,7 @@ pub(crate) struct CopyState {
     pub rest: Option<Rest>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl Connection {
     /// Handles a message while data is expected.
     pub(crate) async fn handle_copy(&mut self, session: &mut Session, message: Message) -> io::Result<Next> {
         let Some(mut state) = self.copy.take() else { return Ok(Next::Continue) };

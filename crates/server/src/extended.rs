@@ -3,7 +3,6 @@
 use std::io;
 
 use engine::{Session, session::extended::PortalStep};
-use tokio::io::{AsyncRead, AsyncWrite};
 use types::{Datum, Error, SqlType, binary_format::datum_from_binary, text_format::datum_from_text};
 
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
     },
 };
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl Connection {
     /// Handles one message; an error makes the client's messages up to Sync be skipped.
     pub(crate) async fn extended(&mut self, session: &mut Session, message: Message) -> io::Result<Result<(), Error>> {
         Ok(match message {

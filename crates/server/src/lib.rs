@@ -1,7 +1,7 @@
 //! The server: sockets, the PostgreSQL wire protocol (version 3), and nothing else. The only crate that listens.
 //!
 //! 1. [`listener`] accepts connections on TCP and a Unix socket and starts a task for each.
-//! 2. [`startup`] answers SSL, GSS and cancel requests, reads the start-up packet and opens an `engine::Session`.
+//! 2. [`startup`] answers SSL ([`tls`]), GSS and cancel requests, reads the start-up packet and opens an `engine::Session`.
 //! 3. [`connection`] reads messages as they come, runs them through the session ([`query`], [`extended`], [`copy`]) and gathers the answers;
 //!    they are written when there is nothing left to read, so that a pipeline costs one write.
 //!
@@ -9,6 +9,7 @@
 //! **Does not know** SQL.
 
 pub mod authentication;
+pub mod certificate;
 mod connection;
 mod copy;
 mod event_loops;
@@ -18,6 +19,9 @@ mod offload;
 mod protocol;
 mod query;
 mod startup;
+mod stream;
+pub mod tls;
 
 pub use authentication::{AuthMethod, AuthOptions};
-pub use listener::{Server, ServerOptions};
+pub use listener::{Access, AccessOptions, Server, ServerOptions};
+pub use tls::{TlsFiles, TlsIdentity};

@@ -10,13 +10,16 @@ use std::{
     },
 };
 
+use arc_swap::ArcSwap;
 use engine::Cluster;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::{
-    authentication::{AuthOptions, Failures, SharedAuth},
+    authentication::{AuthOptions, Failures},
     connection::Connection,
     event_loops::EventLoops,
+    stream::ClientStream,
+    tls::TlsIdentity,
 };
 
 /// Where and how to listen.
@@ -27,10 +30,29 @@ pub struct ServerOptions {
     pub port: u16,
     /// Directory of the Unix socket `.s.PGSQL.<port>`; None for no socket.
     pub socket_dir: Option<PathBuf>,
+    pub access: AccessOptions,
+}
+
+/// What is in force for clients that come now; may change while the server runs ([`Access::replace`]).
+#[derive(Clone, Debug)]
+pub struct AccessOptions {
     pub max_connections: usize,
     pub auth: AuthOptions,
     /// A client that has not proved who it is within this time is cut off.
     pub authentication_timeout: std::time::Duration,
+    /// None refuses TLS.
+    pub tls: Option<TlsIdentity>,
+}
+
+/// Changes what is in force for the clients of a server.
+#[derive(Clone)]
+pub struct Access(Arc<Shared>);
+
+impl Access {
+    /// Clients that have come keep what they came under.
+    pub fn replace(&self, options: AccessOptions) {
+        self.0.access.store(Arc::new(options));
+    }
 }
 
 /// A server that listens.
@@ -44,11 +66,9 @@ pub struct Server {
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) cluster: Arc<Cluster>,
-    pub(crate) max_connections: usize,
     pub(crate) connections: AtomicUsize,
-    pub(crate) auth: SharedAuth,
+    pub(crate) access: ArcSwap<AccessOptions>,
     pub(crate) failures: Failures,
-    pub(crate) authentication_timeout: std::time::Duration,
 }
 
 impl Server {
@@ -64,17 +84,19 @@ impl Server {
         };
         let shared = Shared {
             cluster,
-            max_connections: options.max_connections,
             connections: AtomicUsize::new(0),
-            auth: Arc::new(options.auth.clone()),
+            access: ArcSwap::from_pointee(options.access.clone()),
             failures: Failures::default(),
-            authentication_timeout: options.authentication_timeout,
         };
         Ok(Server { tcp, unix, shared: Arc::new(shared), loops: EventLoops::start()? })
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
+    }
+
+    pub fn access(&self) -> Access {
+        Access(self.shared.clone())
     }
 
     pub fn socket_path(&self) -> Option<&PathBuf> {
@@ -109,7 +131,7 @@ impl Server {
         match stream.into_std() {
             Ok(stream) => self.loops.spawn(async move {
                 match TcpStream::from_std(stream) {
-                    Ok(stream) => Connection::new(stream, Some(address), shared).run().await,
+                    Ok(stream) => Connection::new(ClientStream::Tcp(stream), Some(address), shared).run().await,
                     Err(error) => tracing::warn!(%error, "a connection could not be served"),
                 }
             }),
@@ -122,7 +144,7 @@ impl Server {
         match stream.into_std() {
             Ok(stream) => self.loops.spawn(async move {
                 match UnixStream::from_std(stream) {
-                    Ok(stream) => Connection::new(stream, None, shared).run().await,
+                    Ok(stream) => Connection::new(ClientStream::Unix(stream), None, shared).run().await,
                     Err(error) => tracing::warn!(%error, "a connection could not be served"),
                 }
             }),

@@ -3,7 +3,6 @@
 use std::{io, sync::Arc};
 
 use engine::{Session, session::Outcome};
-use tokio::io::{AsyncRead, AsyncWrite};
 use types::Error;
 
 use crate::{
@@ -18,7 +17,7 @@ pub(crate) struct Rest {
     pub statements: std::vec::IntoIter<engine::session::ParsedStatement>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl Connection {
     pub(crate) async fn simple_query(&mut self, session: &mut Session, sql: &str) -> io::Result<()> {
         session.drop_unnamed();
         if let Some(outcome) = session.execute_shaped(sql).await {

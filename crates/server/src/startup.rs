@@ -1,16 +1,18 @@
 //! Before the session: SSL and GSS requests, cancel requests, the start-up packet.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use bytes::BytesMut;
 use engine::{ConnectOptions, Session};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use types::{Error, Result, SqlState};
 
 use crate::{
     authentication::AuthMethod,
     connection::Connection,
     protocol::{backend, frontend},
+    stream::ClientStream,
+    tls,
 };
 
 /// Start-up packets longer than this are refused.
@@ -19,6 +21,8 @@ const LARGEST_PACKET: usize = 10_000;
 const CANCEL_REQUEST: i32 = 80_877_102;
 const SSL_REQUEST: i32 = 80_877_103;
 const GSS_REQUEST: i32 = 80_877_104;
+/// The kind of a TLS record that begins a handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What the first packets came to.
 pub(crate) enum Started {
@@ -29,15 +33,31 @@ pub(crate) enum Started {
     Refused(Error),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+impl Connection {
     pub(crate) async fn start(&mut self) -> io::Result<Started> {
-        match tokio::time::timeout(self.shared.authentication_timeout, self.negotiate()).await {
+        match tokio::time::timeout(self.access.authentication_timeout, self.negotiate()).await {
             Ok(started) => started,
-            Err(_) => Ok(Started::Over),
+            Err(_) => {
+                tracing::info!(address = ?self.address, "a client did not prove who it is in time and was cut off");
+                Ok(Started::Over)
+            }
         }
     }
 
     async fn negotiate(&mut self) -> io::Result<Started> {
+        if self.begins_with_tls().await? {
+            // PostgreSQL 17's way: TLS from the first byte, and ALPN to show that it is meant for us.
+            if !self.encrypt().await? {
+                return Ok(Started::Over);
+            }
+            if let ClientStream::Tls(stream) = &self.stream
+                && !tls::has_alpn(stream)
+            {
+                tracing::info!(address = ?self.address, "a direct TLS connection without the protocol negotiation extension was refused");
+                return Ok(Started::Over);
+            }
+        }
+        let (mut answered_ssl, mut answered_gss) = (self.stream.is_encrypted(), false);
         loop {
             let packet = match self.read_packet().await? {
                 Some(Ok(packet)) => packet,
@@ -46,7 +66,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             };
             let code = i32::from_be_bytes([packet[0], packet[1], packet[2], packet[3]]);
             match code {
-                SSL_REQUEST | GSS_REQUEST => {
+                SSL_REQUEST | GSS_REQUEST
+                    if !std::mem::replace(if code == SSL_REQUEST { &mut answered_ssl } else { &mut answered_gss }, true) =>
+                {
                     if !self.input.is_empty() {
                         // Bytes sent before the answer could be an attacker's, taken for part of the encrypted stream.
                         return Ok(Started::Refused(
@@ -54,7 +76,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                                 .detail("This could be either a client-software bug or evidence of an attempted man-in-the-middle attack."),
                         ));
                     }
-                    self.stream.write_all(b"N").await?;
+                    let encrypts = code == SSL_REQUEST && self.can_encrypt();
+                    self.stream.write_all(if encrypts { b"S" } else { b"N" }).await?;
+                    if encrypts && !self.encrypt().await? {
+                        return Ok(Started::Over);
+                    }
                 }
                 CANCEL_REQUEST => {
                     if let &[_, _, _, _, a, b, c, d, e, f, g, h] = &packet[..] {
@@ -70,6 +96,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         Err(error) => Started::Refused(error),
                     });
                 }
+            }
+        }
+    }
+
+    /// A Unix socket needs no encryption, and PostgreSQL offers none there.
+    fn can_encrypt(&self) -> bool {
+        self.access.tls.is_some() && matches!(self.stream, ClientStream::Tcp(_))
+    }
+
+    /// Whether the client's first byte is that of a TLS handshake: no length of a start-up packet begins so.
+    async fn begins_with_tls(&self) -> io::Result<bool> {
+        match &self.stream {
+            ClientStream::Tcp(stream) if self.access.tls.is_some() => {
+                let mut first = [0];
+                Ok(stream.peek(&mut first).await? == 1 && first[0] == TLS_HANDSHAKE)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Goes over to TLS; false when the handshake fails, which ends the connection.
+    async fn encrypt(&mut self) -> io::Result<bool> {
+        let (Some(identity), Some(stream)) = (self.access.tls.clone(), self.stream.take_tcp()) else { return Ok(false) };
+        match identity.accept(stream).await {
+            Ok(stream) => {
+                self.stream = ClientStream::Tls(Box::new(stream));
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::info!(address = ?self.address, %error, "could not accept a TLS connection");
+                Ok(false)
             }
         }
     }
@@ -109,7 +166,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if let Err(error) = self.authenticate(&options.user).await? {
             return Ok(Err(error));
         }
-        options.authenticated = self.shared.auth.method != AuthMethod::Trust;
+        options.authenticated = self.access.auth.method != AuthMethod::Trust;
+        if let ClientStream::Tls(stream) = &self.stream {
+            options.tls = Some(Arc::new(tls::facts(stream)));
+        }
         Ok(self.shared.cluster.connect(options))
     }
 

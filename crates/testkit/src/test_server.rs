@@ -19,9 +19,12 @@ impl TestServer {
             listen: [127, 0, 0, 1].into(),
             port: 0,
             socket_dir: None,
-            max_connections: 100,
-            auth: server::AuthOptions::default(),
-            authentication_timeout: std::time::Duration::from_secs(60),
+            access: server::AccessOptions {
+                max_connections: 100,
+                auth: server::AuthOptions::default(),
+                authentication_timeout: std::time::Duration::from_secs(60),
+                tls: None,
+            },
         };
         let server = Server::bind(Arc::new(Cluster::new()), &options).await?;
         let port = server.address()?.port();

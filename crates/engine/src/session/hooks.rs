@@ -507,6 +507,7 @@ fn session_activity(session: &SessionShared, is_visible: bool) -> SessionActivit
         state: if is_visible { activity.state.name() } else { "" },
         transaction_id: None,
         query: if is_visible { activity.query } else { "<insufficient privilege>".into() },
+        tls: session.tls.clone(),
         is_visible,
     }
 }

@@ -269,7 +269,24 @@ pub(super) fn pg_locks(context: &SystemContext, sink: &mut Sink) {
     }
 }
 
-/// Connections are never TLS or GSS as far as the engine sees.
+/// Clients have no certificates here.
+pub(super) fn pg_stat_ssl(context: &SystemContext, sink: &mut Sink) {
+    for session in context.state.sessions() {
+        let tls = session.tls.as_deref().filter(|_| session.is_visible);
+        sink.push(vec![
+            Datum::Int4(session.pid),
+            if session.is_visible { boolean(tls.is_some()) } else { NULL },
+            optional_text(tls.map(|tls| tls.version)),
+            optional_text(tls.map(|tls| tls.cipher.clone())),
+            optional(tls.map(|tls| tls.bits), Datum::Int4),
+            NULL,
+            NULL,
+            NULL,
+        ]);
+    }
+}
+
+/// Connections never use GSS.
 pub(super) fn pg_stat_gssapi(context: &SystemContext, sink: &mut Sink) {
     for session in context.state.sessions() {
         sink.push(vec![Datum::Int4(session.pid), boolean(false), NULL, boolean(false)]);

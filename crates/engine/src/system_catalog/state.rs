@@ -35,6 +35,7 @@ pub struct SessionActivity {
     pub state: &'static str,
     pub transaction_id: Option<u32>,
     pub query: Arc<str>,
+    pub tls: Option<Arc<crate::TlsFacts>>,
     /// Whether the current role may see what it does.
     pub is_visible: bool,
 }
