@@ -73,7 +73,7 @@ impl Operator for Insert {
             let written = match (&node.on_conflict, &mut self.conflicts) {
                 (Some(on_conflict), Some(conflicts)) => conflicts.resolve(on_conflict, &node.rows, rows, run)?,
                 _ => {
-                    run.shared.write(&node.relation, |writes| writes.inserts.push(rows.columns.clone()))?;
+                    run.shared.write(&node.relation, |writes| writes.inserts.push(rows.clone()))?;
                     rows
                 }
             };

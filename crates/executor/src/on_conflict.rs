@@ -133,7 +133,7 @@ impl Conflicts {
         }
         let fresh = if inserted.len() == proposed.len { proposed.clone() } else { proposed.take(&inserted) };
         if fresh.len > 0 {
-            run.shared.write(&node.relation, |writes| writes.inserts.push(fresh.columns.clone()))?;
+            run.shared.write(&node.relation, |writes| writes.inserts.push(fresh.clone()))?;
         }
         let Some(update) = &node.update else { return Ok(fresh) };
         if conflicting.is_empty() {

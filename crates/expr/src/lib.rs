@@ -8,15 +8,16 @@
 //! **Does not know** plans, storage trees, transactions. What only a session can answer it asks through [`context::SessionHooks`].
 
 pub mod aggregate;
-pub mod batch;
 pub mod compile;
 pub mod context;
 pub mod expression;
 pub mod functions;
 pub mod set_returning;
+mod vector;
 
 pub use aggregate::AggregateCall;
-pub use batch::{Batch, Vector};
 pub use compile::Compiled;
 pub use context::EvalContext;
 pub use expression::{ColumnId, Expr, SortKey, SubplanId};
+pub use storage::Batch;
+pub use vector::Vector;

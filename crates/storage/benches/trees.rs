@@ -8,7 +8,7 @@ mod table;
 use std::{cell::Cell, hint::black_box, ops::Bound};
 
 use divan::{Bencher, counter::ItemsCount};
-use heliosdb_storage::{FixedType, IndexBuilder, IndexTree, RowId, TableData, TxnId, key};
+use heliosdb_storage::{Batch, FixedType, IndexBuilder, IndexTree, RowId, TableData, TxnId, key};
 use table::{PRIMARY_KEY, ROWS, columns, million_rows, row};
 use types::Datum;
 
@@ -182,10 +182,10 @@ fn sum_of_a_column(bencher: Bencher) {
 
 #[divan::bench(sample_count = 5)]
 fn bulk_insert_million(bencher: Bencher) {
-    let columns = columns(1, ROWS);
+    let rows = Batch::new(columns(1, ROWS), ROWS as usize);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut table = table::empty();
-        table.insert_columns(RowId(1), TxnId(1), &columns).expect("its key has an order");
+        table.insert_batch(RowId(1), TxnId(1), &rows).expect("its key has an order");
         table
     });
 }

@@ -1,10 +1,8 @@
 //! What a transaction has changed: the unit of commit, rebase, certification, logging and replication.
 
-use std::sync::Arc;
-
 use hashbrown::{HashMap, hash_map::Entry};
 
-use crate::{Column, Row, RowId, TableId};
+use crate::{Batch, Row, RowId, TableId};
 
 /// One row's change within a transaction, net of everything the transaction did to it.
 #[derive(Clone, Debug)]
@@ -19,12 +17,12 @@ pub struct RowChange {
 #[derive(Clone, Debug)]
 pub struct InsertedRun {
     pub first: RowId,
-    pub columns: Vec<Arc<Column>>,
+    pub rows: Batch,
 }
 
 impl InsertedRun {
     pub fn len(&self) -> usize {
-        self.columns.first().map_or(0, |column| column.len())
+        self.rows.len
     }
 
     pub fn is_empty(&self) -> bool {
@@ -41,7 +39,7 @@ impl InsertedRun {
     }
 
     fn row(&self, position: usize) -> Row {
-        self.columns.iter().map(|column| column.datum(position)).collect()
+        self.rows.columns.iter().map(|column| column.datum(position)).collect()
     }
 }
 
@@ -75,9 +73,9 @@ impl TableChanges {
         self.inserted[..after].last().filter(|run| run.contains(row))
     }
 
-    /// Adds rows `first, first + 1, ...` from columns of equal length.
-    pub fn insert_run(&mut self, first: RowId, columns: Vec<Arc<Column>>) {
-        let run = InsertedRun { first, columns };
+    /// Adds rows `first, first + 1, ...`.
+    pub fn insert_run(&mut self, first: RowId, rows: Batch) {
+        let run = InsertedRun { first, rows };
         if !run.is_empty() {
             let place = self.inserted.partition_point(|earlier| earlier.first < first);
             self.inserted.insert(place, run);
@@ -113,7 +111,7 @@ impl TableChanges {
             return;
         }
         // Ids are never used twice, so a later run cannot hold a row that is here already.
-        later.inserted.into_iter().for_each(|run| self.insert_run(run.first, run.columns));
+        later.inserted.into_iter().for_each(|run| self.insert_run(run.first, run.rows));
         for (row, change) in later.rows {
             self.record(row, change);
         }
@@ -138,7 +136,7 @@ impl TableChanges {
 
     pub fn heap_size(&self) -> usize {
         let row_size = |row: &Option<Row>| row.as_ref().map_or(0, |row| row.iter().map(|datum| 24 + datum.heap_size()).sum());
-        let runs: usize = self.inserted.iter().flat_map(|run| &run.columns).map(|column| column.heap_size()).sum();
+        let runs: usize = self.inserted.iter().flat_map(|run| &run.rows.columns).map(|column| column.heap_size()).sum();
         let rows: usize = self.rows.values().map(|change| 64 + row_size(&change.before) + row_size(&change.after)).sum();
         runs + rows
     }
@@ -189,6 +187,7 @@ mod tests {
     use types::{Datum, Physical};
 
     use super::*;
+    use crate::Column;
 
     fn row(value: i32) -> Option<Row> {
         Some([Datum::Int4(value)].into())
@@ -224,7 +223,7 @@ mod tests {
     fn rows_of_a_run_can_change_again() {
         let column = Arc::new(Column::from_datums(Physical::Int4, &[Datum::Int4(0), Datum::Int4(1), Datum::Int4(2)]));
         let mut changes = TableChanges::default();
-        changes.insert_run(RowId(5), vec![column]);
+        changes.insert_run(RowId(5), Batch::new(vec![column], 3));
         let mut later = TableChanges::default();
         later.record(RowId(5), RowChange { before: row(0), after: row(100) });
         later.record(RowId(6), RowChange { before: row(1), after: None });

@@ -16,7 +16,7 @@ use types::{Datum, Physical};
 
 pub use self::chunk::Chunk;
 use self::{blocks::Blocks, chunk::filled_chunk};
-use crate::{Column, Row, RowId, TxnId};
+use crate::{Batch, Column, Row, RowId, TxnId};
 
 /// Rows of a block: enough to make a scan's work per chunk small, few enough to copy one column of it in a microsecond.
 pub const CHUNK_ROWS: usize = 1024;
@@ -106,9 +106,9 @@ impl RowTree {
         }
     }
 
-    /// Adds rows `first, first + 1, ...` from columns of equal length.
-    pub fn insert_columns(&mut self, first: RowId, writer: TxnId, columns: &[Arc<Column>]) {
-        let count = columns.first().map_or(0, |column| column.len());
+    /// Adds rows `first, first + 1, ...`.
+    pub fn insert_batch(&mut self, first: RowId, writer: TxnId, rows: &Batch) {
+        let (count, columns) = (rows.len, &rows.columns);
         if count == 0 {
             return;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use types::{Datum, Physical, Result};
 
 use crate::{
-    Chunk, Column, IndexBuilder, IndexShape, IndexTree, InsertedRun, Row, RowChange, RowId, RowTree, TableChanges, TxnId,
+    Batch, Chunk, IndexBuilder, IndexShape, IndexTree, InsertedRun, Row, RowChange, RowId, RowTree, TableChanges, TxnId,
 };
 
 /// Names a table's storage. It is the relation's relfilenode: TRUNCATE and rewrites give a table a new one.
@@ -86,18 +86,17 @@ impl TableData {
         Ok(())
     }
 
-    /// Adds rows `first, first + 1, ...` from columns of equal length.
-    pub fn insert_columns(&mut self, first: RowId, writer: TxnId, columns: &[Arc<Column>]) -> Result<()> {
-        let count = columns.first().map_or(0, |column| column.len());
+    /// Adds rows `first, first + 1, ...`.
+    pub fn insert_batch(&mut self, first: RowId, writer: TxnId, rows: &Batch) -> Result<()> {
         let mut key = Vec::new();
         for (shape, tree) in &mut self.indexes {
-            for position in 0..count {
-                if shape.column_key(columns, position, &mut key)?.is_some() {
+            for position in 0..rows.len {
+                if shape.column_key(&rows.columns, position, &mut key)?.is_some() {
                     tree.insert(&key, RowId(first.0 + position as u64));
                 }
             }
         }
-        self.rows.insert_columns(first, writer, columns);
+        self.rows.insert_batch(first, writer, rows);
         Ok(())
     }
 
@@ -148,7 +147,7 @@ impl TableData {
 
     fn apply_each(&mut self, changes: &TableChanges, writer: TxnId) -> Result<()> {
         for run in &changes.inserted {
-            self.insert_columns(run.first, writer, &run.columns)?;
+            self.insert_batch(run.first, writer, &run.rows)?;
         }
         // In order, so that new rows are appended.
         let mut rows: Vec<(&RowId, &RowChange)> = changes.rows.iter().collect();

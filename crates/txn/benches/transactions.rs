@@ -7,7 +7,7 @@ use divan::{Bencher, counter::ItemsCount};
 use heliosdb_txn::{
     IsolationLevel, LockMode, LockTag, Staged, StatementWrites, Store, TableWrites, Transaction, TransactionOptions,
 };
-use storage::{Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
+use storage::{Batch, Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
 use types::{Datum, Oid, Physical};
 
 const T: TableId = TableId(20000);
@@ -67,7 +67,7 @@ fn writes() -> TableWrites {
 fn insert_of(keys: std::ops::Range<i32>) -> TableWrites {
     let keys: Vec<Datum> = keys.map(Datum::Int4).collect();
     let column = Arc::new(Column::from_datums(Physical::Int4, &keys));
-    TableWrites { inserts: vec![vec![Arc::clone(&column), column]], ..writes() }
+    TableWrites { inserts: vec![Batch::new(vec![Arc::clone(&column), column], keys.len())], ..writes() }
 }
 
 fn stage(transaction: &mut Transaction, table: TableWrites) {

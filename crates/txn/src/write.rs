@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use storage::{Column, Row, RowId, TableId};
+use storage::{Batch, Row, RowId, TableId};
 use types::Error;
 
 use crate::lock::{LockMode, LockTag, LockWait};
@@ -22,7 +22,7 @@ pub struct TableWrites {
     pub relation: types::Oid,
     pub relation_name: Arc<str>,
     /// New rows, by column, all attributes of the table; row ids are given out when staged.
-    pub inserts: Vec<Vec<Arc<Column>>>,
+    pub inserts: Vec<Batch>,
     /// (row, its values as the statement saw them, its new values)
     pub updates: Vec<(RowId, Row, Row)>,
     /// (row, its values as the statement saw them)

@@ -9,7 +9,7 @@ use pg_query::{
     NodeEnum,
     protobuf::{AlterTableCmd, ColumnDef, ConstrType},
 };
-use storage::{Column, RowId, TableData, TxnId};
+use storage::{Batch, Column, RowId, TableData, TxnId};
 use txn::SchemaChange;
 use types::{Datum, Error, Oid, Result, SqlState};
 
@@ -403,9 +403,9 @@ pub(crate) fn with_column_replaced(
             while end < slots.len() && chunk.row_id(slots[end] as usize) == RowId(first.0 + (end - start) as u64) {
                 end += 1;
             }
-            let run: Vec<Arc<Column>> = columns.iter().map(|column| Arc::new(column.slice(start, end - start))).collect();
+            let run = columns.iter().map(|column| Arc::new(column.slice(start, end - start))).collect();
             let writer: TxnId = chunk.writer(slots[start] as usize);
-            fresh.rows.insert_columns(first, writer, &run);
+            fresh.rows.insert_batch(first, writer, &Batch::new(run, end - start));
             start = end;
         }
     }

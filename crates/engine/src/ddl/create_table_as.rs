@@ -9,7 +9,7 @@ use pg_query::{
     protobuf::{CreateTableAsStmt, IntoClause, Node, ObjectType, RefreshMatViewStmt, SelectStmt},
 };
 use plan::OutputColumn;
-use storage::{Column, TableData};
+use storage::{Batch, Column, TableData};
 use txn::{LockMode, Staged, StatementWrites, TableWrites};
 use types::{Error, Oid, Result, SqlState};
 
@@ -57,12 +57,12 @@ impl Session {
             None
         };
         let populated = !into.skip_data;
-        let columns = if populated { self.collect_columns(&planned).await? } else { Vec::new() };
-        let count = columns.first().map_or(0, |column| column.len());
+        let rows = if populated { self.collect_rows(&planned).await? } else { Batch::default() };
+        let count = rows.len;
         let relation = self.put_new_table(range, schema, persistence, attributes, text, populated)?;
         self.remember_on_commit(relation.oid, on_commit);
-        if populated && count > 0 {
-            self.insert_all(&relation, columns).await?;
+        if count > 0 {
+            self.insert_all(&relation, rows).await?;
         }
         Ok(match (is_view, populated) {
             (true, _) | (_, false) => command(tag),
@@ -87,13 +87,15 @@ impl Session {
     }
 
     /// All rows of a query, by column.
-    async fn collect_columns(&mut self, planned: &Arc<Planned>) -> Result<Vec<Arc<Column>>> {
-        let Outcome::Rows(mut rows) = self.run_planned(planned, Arc::from([])).await? else { return Ok(Vec::new()) };
+    async fn collect_rows(&mut self, planned: &Arc<Planned>) -> Result<Batch> {
+        let Outcome::Rows(mut rows) = self.run_planned(planned, Arc::from([])).await? else { return Ok(Batch::default()) };
+        let mut len = 0;
         let mut columns: Vec<Column> = planned.columns.iter().map(|column| Column::new(column.ty.physical)).collect();
         while let Some(batch) = self.next_batch(&mut rows)? {
             columns.iter_mut().zip(&batch.columns).for_each(|(column, more)| column.append(more));
+            len += batch.len;
         }
-        Ok(columns.into_iter().map(Arc::new).collect())
+        Ok(Batch::new(columns.into_iter().map(Arc::new).collect(), len))
     }
 
     fn put_new_table(
@@ -137,15 +139,15 @@ impl Session {
         })
     }
 
-    /// Inserts rows given by column into a table that nobody else can see or that is locked.
-    pub(crate) async fn insert_all(&mut self, relation: &Relation, columns: Vec<Arc<Column>>) -> Result<()> {
+    /// Inserts rows into a table that nobody else can see or that is locked.
+    pub(crate) async fn insert_all(&mut self, relation: &Relation, rows: Batch) -> Result<()> {
         let table = relation.storage().ok_or_else(|| Error::internal("rows for a relation without rows"))?;
         let writes = StatementWrites {
             tables: vec![TableWrites {
                 table,
                 relation: relation.oid,
                 relation_name: relation.name.clone(),
-                inserts: vec![columns],
+                inserts: vec![rows],
                 updates: Vec::new(),
                 deletes: Vec::new(),
             }],
@@ -170,12 +172,12 @@ impl Session {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a materialized view", relation.name)));
         };
         let populated = !statement.skip_data;
-        let columns = if populated {
+        let rows = if populated {
             let parsed = binder::parse::parse(query)?.pop().ok_or_else(|| Error::internal("an empty view"))?;
             let planned = self.plan(&parsed.node, None, &[])?;
-            self.collect_columns(&planned).await?
+            self.collect_rows(&planned).await?
         } else {
-            Vec::new()
+            Batch::default()
         };
         let shapes = self.index_shapes_of(&relation)?;
         let (query, old) = (query.clone(), *storage);
@@ -193,8 +195,8 @@ impl Session {
             change.put_table(fresh, data);
             Ok(altered)
         })?;
-        if columns.first().is_some_and(|column| !column.is_empty()) {
-            self.insert_all(&refreshed, columns).await?;
+        if rows.len > 0 {
+            self.insert_all(&refreshed, rows).await?;
         }
         Ok(command("REFRESH MATERIALIZED VIEW"))
     }

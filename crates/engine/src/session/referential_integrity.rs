@@ -127,9 +127,9 @@ impl References {
                 table.row_goes(before, Some(after), &mut found);
                 table.row_comes(after, Some(before), &mut found);
             }
-            for columns in writes.inserts.iter().filter(|_| !table.own.is_empty()) {
-                for position in 0..columns.first().map_or(0, |column| column.len()) {
-                    let row: Row = columns.iter().map(|column| column.datum(position)).collect();
+            for rows in writes.inserts.iter().filter(|_| !table.own.is_empty()) {
+                for position in 0..rows.len {
+                    let row: Row = rows.columns.iter().map(|column| column.datum(position)).collect();
                     table.row_comes(&row, None, &mut found);
                 }
             }

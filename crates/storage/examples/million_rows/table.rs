@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heliosdb_storage::{Column, IndexId, IndexShape, RowId, TableData, TxnId, key::KeyOrder};
+use heliosdb_storage::{Batch, Column, IndexId, IndexShape, RowId, TableData, TxnId, key::KeyOrder};
 use types::{Datum, Physical};
 
 pub(crate) const ROWS: u64 = 1_000_000;
@@ -50,7 +50,8 @@ pub(crate) fn million_rows() -> TableData {
     const BATCH: u64 = 1000;
     let mut table = empty();
     for first in (1..=ROWS).step_by(BATCH as usize) {
-        table.insert_columns(RowId(first), TxnId(1), &columns(first, BATCH)).expect("its key has an order");
+        let rows = Batch::new(columns(first, BATCH), BATCH as usize);
+        table.insert_batch(RowId(first), TxnId(1), &rows).expect("its key has an order");
     }
     table
 }

@@ -1,3 +1,5 @@
+//! The index tree against a plain ordered set, random steps and clones held in between.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

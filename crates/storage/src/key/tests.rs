@@ -1,3 +1,5 @@
+//! Encoded keys sort as their values do.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The row tree against a plain map, random steps and clones held in between.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -89,11 +91,11 @@ proptest! {
                 Step::Columns { skip, count } => {
                     let first = next + 1 + skip;
                     let rows: Vec<[Datum; 2]> = (0..count as u64).map(|i| values((first + i) as i64)).collect();
-                    let columns = [
+                    let columns = vec![
                         Arc::new(Column::from_datums(Physical::Int8, rows.iter().map(|row| &row[0]))),
                         Arc::new(Column::from_datums(Physical::Text, rows.iter().map(|row| &row[1]))),
                     ];
-                    tree.insert_columns(RowId(first), TxnId(writer), &columns);
+                    tree.insert_batch(RowId(first), TxnId(writer), &Batch::new(columns, count));
                     model.extend((first..first + count as u64).map(|id| (id, (id as i64, writer))));
                     next = first + count as u64 - 1;
                 }

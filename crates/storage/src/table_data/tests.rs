@@ -1,10 +1,12 @@
+//! Rows and indexes of a table stay in step, and changes apply as a plain map says.
+
 use std::{collections::BTreeMap, ops::Bound};
 
 use proptest::prelude::*;
 use types::Error;
 
 use super::*;
-use crate::{KeySource, key::KeyOrder};
+use crate::{Column, KeySource, key::KeyOrder};
 
 const PLAIN: IndexId = IndexId(1);
 const PARTIAL: IndexId = IndexId(2);
@@ -65,7 +67,7 @@ fn changes(model: &Model, picks: &[(u16, i32)], run: usize, next: u64) -> (Table
         let rows: Vec<Row> = (0..run).map(|i| values(i as i32)).collect();
         let column = |attribute: usize, physical| Arc::new(Column::from_datums(physical, rows.iter().map(|row| &row[attribute])));
         let columns = vec![column(0, Physical::Int4), column(1, Physical::Text)];
-        changes.insert_run(RowId(next), columns);
+        changes.insert_run(RowId(next), Batch::new(columns, run));
         after.extend((0..run).map(|i| (next + i as u64, i as i32)));
     }
     for (turn, &(pick, number)) in picks.iter().enumerate() {

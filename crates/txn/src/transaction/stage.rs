@@ -14,7 +14,7 @@
 use std::sync::Arc;
 
 use hashbrown::HashSet;
-use storage::{Column, IndexShape, InsertedRun, Row, RowChange, RowId, TableChanges, TableData, TableId};
+use storage::{Batch, IndexShape, InsertedRun, Row, RowChange, RowId, TableChanges, TableData, TableId};
 use types::Result;
 
 use super::{
@@ -120,14 +120,14 @@ impl Transaction {
             self.claim_keys(&version, writes.table, *row, Some(before), None, &changes, &mut keys)?;
             changes.record(*row, RowChange { before: Some(Arc::clone(before)), after: None });
         }
-        for columns in &writes.inserts {
-            let count = columns.first().map_or(0, |column| column.len());
+        for rows in &writes.inserts {
+            let count = rows.len;
             let first = version.allocate_rows(count);
             if count >= SHORTEST_RUN {
-                changes.inserted.push(InsertedRun { first, columns: columns.clone() });
+                changes.inserted.push(InsertedRun { first, rows: rows.clone() });
             }
             for position in 0..count {
-                let (row, values) = (RowId(first.0 + position as u64), row_of(columns, position));
+                let (row, values) = (RowId(first.0 + position as u64), row_of(rows, position));
                 check_keys(&version.data, &values)?;
                 self.claim_keys(&version, writes.table, row, None, Some(&values), &changes, &mut keys)?;
                 if count < SHORTEST_RUN {
@@ -321,20 +321,20 @@ impl Transaction {
             content.delete(*row)?;
             changes.record(*row, RowChange { before: Some(Arc::clone(before)), after: None });
         }
-        for columns in &writes.inserts {
-            let count = columns.first().map_or(0, |column| column.len());
+        for rows in &writes.inserts {
+            let count = rows.len;
             let first = version.allocate_rows(count);
             if count < SHORTEST_RUN {
                 for position in 0..count {
-                    let (row, values) = (RowId(first.0 + position as u64), row_of(columns, position));
+                    let (row, values) = (RowId(first.0 + position as u64), row_of(rows, position));
                     self.check_free(writes.table, &content, row, &values)?;
                     content.insert(row, self.id, &values)?;
                     changes.rows.insert(row, RowChange { before: None, after: Some(values) });
                 }
             } else {
-                self.check_run_free(writes.table, &content, columns)?;
-                content.insert_columns(first, self.id, columns)?;
-                changes.inserted.push(InsertedRun { first, columns: columns.clone() });
+                self.check_run_free(writes.table, &content, rows)?;
+                content.insert_batch(first, self.id, rows)?;
+                changes.inserted.push(InsertedRun { first, rows: rows.clone() });
             }
         }
         Ok(StagedTable { table: writes.table, changes, content: Some(content) })
@@ -358,13 +358,12 @@ impl Transaction {
     }
 
     /// The same for many new rows, which must differ among themselves too.
-    fn check_run_free(&mut self, table: TableId, content: &TableData, columns: &[Arc<Column>]) -> Result<()> {
-        let count = columns.first().map_or(0, |column| column.len());
+    fn check_run_free(&mut self, table: TableId, content: &TableData, rows: &Batch) -> Result<()> {
         for (shape, tree) in content.indexes.iter().filter(|(shape, _)| shape.unique) {
-            let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(count);
+            let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(rows.len);
             let mut key = Vec::new();
-            for position in 0..count {
-                let values = row_of(columns, position);
+            for position in 0..rows.len {
+                let values = row_of(rows, position);
                 let Some(null) = shape.row_key(&values, &mut key)? else { continue };
                 if !is_constrained(shape, null) || (tree.get(&key).is_none() && seen.insert(key.clone())) {
                     continue;
@@ -380,8 +379,8 @@ impl Transaction {
     }
 }
 
-fn row_of(columns: &[Arc<Column>], position: usize) -> Row {
-    columns.iter().map(|column| column.datum(position)).collect()
+fn row_of(rows: &Batch, position: usize) -> Row {
+    rows.columns.iter().map(|column| column.datum(position)).collect()
 }
 
 /// Whether an update changes a unique key, for which it needs the stronger row lock.

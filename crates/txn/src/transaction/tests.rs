@@ -6,7 +6,7 @@ use catalog::{
     Attribute, Catalog, Constraint, ConstraintKind, IndexColumn, IndexDefinition, IndexKey, Persistence, Relation, RelationKind,
     Schema,
 };
-use storage::{Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
+use storage::{Batch, Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
 use types::{Datum, Oid, Physical, Result, SqlType};
 
 use crate::{
@@ -169,7 +169,7 @@ fn insert(transaction: &mut Transaction, rows: &[(i32, i32)]) -> Staged {
         Arc::new(Column::from_datums(Physical::Int4, &values))
     };
     let columns = vec![column(|row| row.0), column(|row| row.1)];
-    stage(transaction, TableWrites { inserts: vec![columns], ..writes() })
+    stage(transaction, TableWrites { inserts: vec![Batch::new(columns, rows.len())], ..writes() })
 }
 
 /// UPDATE t SET (id, v) = change(id, v); None leaves a row alone.

@@ -11,7 +11,7 @@ use catalog::Catalog;
 use heliosdb_txn::{
     DatabaseState, IsolationLevel, LockWait, Staged, StatementWrites, Store, TableWrites, Transaction, TransactionOptions,
 };
-use storage::{Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
+use storage::{Batch, Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
 use types::{Datum, Oid, Physical, Result};
 
 pub(crate) const T: TableId = TableId(20000);
@@ -109,7 +109,8 @@ pub(crate) fn insert_of(rows: &[(i32, i32)]) -> TableWrites {
         let values: Vec<Datum> = rows.iter().map(|row| Datum::Int4(value(row))).collect();
         Arc::new(Column::from_datums(Physical::Int4, &values))
     };
-    TableWrites { inserts: vec![vec![column(|row| row.0), column(|row| row.1)]], ..writes() }
+    let columns = vec![column(|row| row.0), column(|row| row.1)];
+    TableWrites { inserts: vec![Batch::new(columns, rows.len())], ..writes() }
 }
 
 /// UPDATE t SET (id, v) = change(id, v), computed but not staged; None leaves a row alone.
