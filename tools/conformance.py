@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 
 sys.dont_write_bytecode = True
 from local_server import LocalServer
@@ -23,6 +24,7 @@ from local_server import LocalServer
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUITES = pathlib.Path(os.environ.get("HELIOSDB_CONFORMANCE", ROOT.parent / "shared" / "conformance"))
 FLOORS = ROOT / "tests" / "conformance-floors.toml"
+DIFFERENCES = ROOT / "tests" / "isolation-differences.toml"
 
 QUICK_REGRESS = ["name", "text", "oid", "float8", "bit", "date", "select_distinct", "select_implicit", "returning", "portals", "truncate"]
 QUICK_SQLLOGICTEST = ["select1.test", "evidence/in1.test", "evidence/slt_lang_aggfunc.test", "random/aggregates/slt_good_18.test",
@@ -66,7 +68,31 @@ def isolation(server, environment, quick, work):
         return {}
     out = work / "isolation.json"
     result = score([SUITES / "iso_score.py", "--port", server.port, "--json", out], environment, out)
-    return dict(isolation=(result["total"]["matched"], result["total"]["permutations"])) if result else {}
+    if not result:
+        return {}
+    sort_by_cause({spec["spec"]: spec["failed"] for spec in result["specs"]})
+    return dict(isolation=(result["total"]["matched"], result["total"]["permutations"]))
+
+
+def sort_by_cause(failed):
+    """Prints why isolation permutations fail, by the list of differences; what it does not explain, and what it lists in vain, by name."""
+    listed = tomllib.loads(DIFFERENCES.read_text())
+    counts, seen = {}, set()
+    for kind in ("difference", "unsupported"):
+        for entry in listed.get(kind, []):
+            wanted = entry.get("permutations", failed.get(entry["spec"], []))
+            found = [name for name in failed.get(entry["spec"], []) if name in wanted]
+            seen.update((entry["spec"], name) for name in found)
+            cause = "different on purpose" if kind == "difference" else f"not supported yet: {entry['needs']}"
+            counts[cause] = counts.get(cause, 0) + len(found)
+            if len(found) < len(wanted) or not wanted:
+                print(f"{DIFFERENCES.name}: of {entry['spec']} not all that is listed fails")
+    for cause, count in sorted(counts.items(), key=lambda item: -item[1]):
+        print(f"{count:>5}  {cause}")
+    for spec, names in failed.items():
+        for name in names:
+            if (spec, name) not in seen:
+                print(f"       unexplained: {spec}: {name}")
 
 
 def tpc(server, environment, quick, work):

@@ -13,10 +13,16 @@
 //!               T1 did not see its write of y         in:  T1 --rw--> T2             T1 is T3 too: T2 is refused with 40001
 //! ```
 
-use std::{collections::VecDeque, fmt, ops::Bound, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    ops::Bound,
+    sync::Arc,
+};
 
 use hashbrown::{HashMap, HashSet};
-use storage::{ChangeSet, IndexId, Row, RowId, TableChanges, TableData, TableId};
+use parking_lot::Mutex;
+use storage::{ChangeSet, IndexId, Row, RowId, TableChanges, TableData, TableId, TxnId};
 use types::{Error, Result, SqlState};
 
 use crate::{CommitSeq, commit_log::LogEntry, state::Tables, store::Published};
@@ -154,6 +160,31 @@ pub(crate) struct Certified {
 pub(crate) struct CommittedReaders {
     /// With the newest commit when it ended.
     entries: VecDeque<(CommitSeq, Certified)>,
+}
+
+/// What READ ONLY transactions have read that are still to end. Whoever commits as the pivot between one of them and a commit that it saw
+/// gives way to it: the reader can be tried again only as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct ReadersInProgress(Mutex<BTreeMap<TxnId, (CommitSeq, Arc<Reads>)>>);
+
+impl ReadersInProgress {
+    pub(crate) fn list(&self, id: TxnId, snapshot: CommitSeq, reads: &Arc<Reads>) {
+        self.0.lock().insert(id, (snapshot, Arc::clone(reads)));
+    }
+
+    pub(crate) fn forget(&self, id: TxnId) {
+        self.0.lock().remove(&id);
+    }
+
+    /// Refuses a transaction as T2 of a dangerous structure, one of these being T1 and its first out edge's end T3.
+    pub(crate) fn refuse_pivot(&self, third: CommitSeq, changes: &ChangeSet, tables: &Tables) -> Result<()> {
+        for (snapshot, reads) in self.0.lock().values() {
+            if third <= *snapshot && reads.miss(changes, tables)? {
+                return Err(refused("Canceled on identification as a pivot, during commit attempt."));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A quiet database must not collect readers; beyond these, the oldest are merged into one that read everything they read.

@@ -17,7 +17,7 @@ use crate::{
     commit_log::{CommitLog, LogReaders},
     lock::{HeldLocks, ListedLock, LockTable, Owner, SessionLocks},
     sequence::Sequences,
-    serializable::CommittedReaders,
+    serializable::{CommittedReaders, ReadersInProgress},
     transaction::TransactionOptions,
 };
 
@@ -34,6 +34,7 @@ pub struct Store {
     pub(crate) log_readers: Arc<LogReaders>,
     /// SERIALIZABLE transactions that run and may write.
     pub(crate) serializable_writers: Mutex<BTreeSet<TxnId>>,
+    pub(crate) readers_in_progress: ReadersInProgress,
     next_transaction: AtomicU64,
     database: u32,
     /// What the last successful dump or restore has saved of the changes.
@@ -67,6 +68,7 @@ impl Store {
             sequences,
             log_readers: Arc::default(),
             serializable_writers: Mutex::default(),
+            readers_in_progress: ReadersInProgress::default(),
             next_transaction: AtomicU64::new(FIRST_TRANSACTION),
             database,
             saved: Mutex::default(),

@@ -21,8 +21,12 @@ use storage::{ChangeSet, RowId, TableData, TableId, TxnId};
 use types::{Error, Result};
 
 use self::{
-    deferrable_keys::DeferrableKeys, private::PrivateTables, safe_snapshot::SerializableWriter, savepoint::SavedState,
-    schema_change::SchemaDelta, sequences::PrivateSequences,
+    deferrable_keys::DeferrableKeys,
+    private::PrivateTables,
+    safe_snapshot::{ListedReader, SerializableWriter},
+    savepoint::SavedState,
+    schema_change::SchemaDelta,
+    sequences::PrivateSequences,
 };
 pub use self::{savepoint::Savepoint, schema_change::SchemaChange, unique::KeyText};
 use crate::{
@@ -82,6 +86,8 @@ pub struct Transaction {
     reads: Option<Arc<Reads>>,
     /// Listed among the store's SERIALIZABLE transactions that may write, until its end.
     writer: Option<SerializableWriter>,
+    /// Its reads are listed between statements, when it is READ ONLY.
+    reader: Option<ListedReader>,
     /// Those that ran when a deferrable transaction took its snapshot, as far as it has not awaited their ends.
     awaited_writers: Vec<TxnId>,
     /// The rows that the current statement wants to change or lock, for [`Transaction::resume_statement`].
@@ -117,6 +123,7 @@ impl Transaction {
             log_reader: None,
             reads: None,
             writer: None,
+            reader: None,
             awaited_writers: Vec::new(),
             targets: Vec::new(),
             patched: Vec::new(),
@@ -182,6 +189,8 @@ impl Transaction {
             if !self.options.read_only {
                 self.locks.try_lock(Tag::from(&LockTag::Transaction(self.id)), LockMode::Exclusive);
                 self.writer = Some(SerializableWriter::register(&self.store, self.id));
+            } else {
+                self.reader = Some(ListedReader::register(&self.store, self.id));
             }
         }
         let view = self.store.snapshot();
@@ -241,6 +250,9 @@ impl Transaction {
     /// Notes what a statement is about to read of a table that [`Transaction::table_for`] gave it.
     pub fn note_read(&mut self, table: TableId, predicate: ReadPredicate) {
         if let Some(reads) = &mut self.reads {
+            if let Some(reader) = self.reader.as_ref().filter(|_| Arc::strong_count(reads) > 1) {
+                reader.withdraw();
+            }
             Arc::make_mut(reads).add(table, predicate);
         }
     }
@@ -251,6 +263,9 @@ impl Transaction {
     /// Errors: 40001.
     pub fn check_dependencies(&self) -> Result<()> {
         let Some(reads) = &self.reads else { return Ok(()) };
+        if let Some(reader) = &self.reader {
+            reader.put(self.view_seq, reads);
+        }
         let published = self.store.published.read();
         if published.state.seq == self.view_seq && published.readers.is_empty() {
             return Ok(());
@@ -317,6 +332,7 @@ impl Transaction {
         self.reads = None;
         self.log_reader = None;
         self.writer = None;
+        self.reader = None;
         self.locks.release_to(0);
     }
 }

@@ -316,6 +316,7 @@ impl SystemState for Hooks {
                 let locks = database.store.list_locks().into_iter();
                 locks.map(|lock| super::lock_rows::lock_activity(database.oid, lock, &state)).collect::<Vec<_>>()
             })
+            .chain(cluster.sessions().iter().filter_map(|session| super::lock_rows::virtual_transaction_lock(session)))
             .collect()
     }
 

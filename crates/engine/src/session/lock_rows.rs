@@ -1,10 +1,13 @@
 //! Locks and sizes in the words of pg_locks and pg_relation_size.
 
+use std::sync::atomic::Ordering;
+
 use catalog::RelationKind;
 use storage::{IndexId, TableId};
-use txn::{DatabaseState, ListedLock, LockTarget};
+use txn::{DatabaseState, ListedLock, LockMode, LockTarget};
 use types::Oid;
 
+use super::SessionShared;
 use crate::system_catalog::LockActivity;
 
 /// A lock as a row of pg_locks.
@@ -38,6 +41,21 @@ pub(crate) fn lock_activity(database: Oid, lock: ListedLock, state: &DatabaseSta
         LockTarget::Name(schema) => (row.kind, row.object) = ("object", Some(schema)),
     }
     row
+}
+
+/// The lock that each session has on its own open transaction.
+pub(crate) fn virtual_transaction_lock(session: &SessionShared) -> Option<LockActivity> {
+    let transaction = session.transaction.load(Ordering::Relaxed);
+    let id = format!("{}/{transaction}", session.pid);
+    (transaction != 0).then(|| LockActivity {
+        kind: "virtualxid",
+        virtual_transaction_id: Some(id.clone()),
+        virtual_transaction: id,
+        pid: session.pid,
+        mode: LockMode::Exclusive.name(),
+        granted: true,
+        ..LockActivity::default()
+    })
 }
 
 /// Bytes that a relation's rows, or one index, occupy.

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -74,6 +74,8 @@ pub struct SessionShared {
     pub(crate) role_changes: Mutex<Option<RoleChanges>>,
     pub(crate) identity: Mutex<Option<Identity>>,
     activity: Mutex<Activity>,
+    /// The open transaction's id; zero between transactions.
+    pub(crate) transaction: AtomicU64,
     notices: Mutex<Vec<(NoticeLevel, Error)>>,
     /// Fails the lock wait the session is in, if any.
     waiting: Mutex<Option<txn::WaitHandle>>,
@@ -129,6 +131,7 @@ impl SessionShared {
                 transaction_start: None,
                 waiting: false,
             }),
+            transaction: AtomicU64::new(0),
             notices: Mutex::default(),
             waiting: Mutex::default(),
             listed: Mutex::default(),

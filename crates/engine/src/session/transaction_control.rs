@@ -1,6 +1,6 @@
 //! BEGIN, COMMIT, ROLLBACK, savepoints, SET TRANSACTION, and the implicit transaction around other statements.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use pg_query::protobuf::{TransactionStmt, TransactionStmtKind};
 use txn::{IsolationLevel, Savepoint, TransactionOptions};
@@ -130,6 +130,7 @@ impl Session {
             (options, Arc::new(format), settings_mark)
         };
         let mut transaction = self.database.store.begin(options, self.shared.pid);
+        self.shared.transaction.store(transaction.id().0, Ordering::Relaxed);
         transaction.set_key_text(self.hooks.clone());
         let txn = self.hooks.transaction.clone();
         txn.put(transaction);
@@ -231,6 +232,7 @@ impl Session {
 
     fn after_transaction(&mut self) {
         self.shared.transaction_started(None);
+        self.shared.transaction.store(0, Ordering::Relaxed);
         self.shared.settings.lock().transaction_ended();
     }
 

@@ -161,7 +161,8 @@ const HEAP: Oid = Oid(2);
 fn class_row(context: &SystemContext, relation: &Relation, referenced: &HashSet<Oid>) -> ClassRow {
     let (mut pages, mut tuples) = (0, -1.0);
     if relation.storage().is_some() || matches!(relation.kind, RelationKind::Index(_)) {
-        pages = context.state.relation_size(relation.oid).max(0).div_euclid(PAGE_SIZE);
+        let bytes = context.state.relation_size(relation.oid).max(0);
+        pages = bytes.div_euclid(PAGE_SIZE) + i64::from(bytes % PAGE_SIZE > 0);
         let table = match &relation.kind {
             RelationKind::Index(index) => index.table,
             _ => relation.oid,

@@ -265,7 +265,11 @@ impl Transaction {
             }
         }
         self.check_shared_rows(published, changes)?;
-        certify(published, self.view_seq, &reads, &[changes]).map(Some)
+        let certified = certify(published, self.view_seq, &reads, &[changes])?;
+        if let Some(third) = certified.first_out {
+            self.store.readers_in_progress.refuse_pivot(third, changes, &published.state.tables)?;
+        }
+        Ok(Some(certified))
     }
 
     /// Refuses to delete or re-key a row that became somebody's foreign-key parent since the snapshot.

@@ -10,7 +10,7 @@ use storage::TxnId;
 use types::Result;
 
 use super::{IsolationLevel, Transaction};
-use crate::{LockMode, LockTag, LockWait, Store, lock::Tag};
+use crate::{CommitSeq, LockMode, LockTag, LockWait, Store, lock::Tag, serializable::Reads};
 
 /// An entry in the store's list of SERIALIZABLE transactions that may write.
 #[derive(Debug)]
@@ -30,6 +30,34 @@ impl SerializableWriter {
 impl Drop for SerializableWriter {
     fn drop(&mut self) {
         self.store.serializable_writers.lock().remove(&self.id);
+    }
+}
+
+/// A READ ONLY transaction's entry in the store's list of those that read.
+#[derive(Debug)]
+pub(super) struct ListedReader {
+    store: Arc<Store>,
+    id: TxnId,
+}
+
+impl ListedReader {
+    pub(super) fn register(store: &Arc<Store>, id: TxnId) -> ListedReader {
+        ListedReader { store: Arc::clone(store), id }
+    }
+
+    pub(super) fn put(&self, snapshot: CommitSeq, reads: &Arc<Reads>) {
+        self.store.readers_in_progress.list(self.id, snapshot, reads);
+    }
+
+    /// Before the reads change: the list has the only other handle of them.
+    pub(super) fn withdraw(&self) {
+        self.store.readers_in_progress.forget(self.id);
+    }
+}
+
+impl Drop for ListedReader {
+    fn drop(&mut self) {
+        self.withdraw();
     }
 }
 
@@ -67,6 +95,7 @@ impl Transaction {
             });
             if is_safe {
                 self.reads = None;
+                self.reader = None;
                 self.log_reader = None;
                 return Ok(None);
             }

@@ -604,6 +604,25 @@ fn the_read_only_anomaly_is_refused() {
 }
 
 #[test]
+fn a_pivot_gives_way_to_a_reader_in_progress() {
+    let store = store(&[(1, 0), (2, 0)]);
+    let level = IsolationLevel::Serializable;
+    let mut withdrawal = begin_at(&store, 1, level);
+    assert_eq!(select(&mut withdrawal), [(1, 0), (2, 0)]);
+    done(update(&mut withdrawal, |id, v| (id == 1).then_some((id, v - 11))));
+    let mut deposit = begin_at(&store, 2, level);
+    done(update(&mut deposit, |id, v| (id == 2).then_some((id, v + 20))));
+    deposit.commit().expect("alone so far");
+    let mut report = store.begin(TransactionOptions { isolation: level, read_only: true, deferrable: false }, 3);
+    assert_eq!(select(&mut report), [(1, 0), (2, 20)]);
+    report.check_dependencies().expect("the statement is over");
+    let error = withdrawal.commit().expect_err("the report has not seen it, and it not the deposit");
+    assert_eq!(error.sqlstate().code(), SERIALIZATION);
+    assert_eq!(select(&mut report), [(1, 0), (2, 20)]);
+    report.commit().expect("nobody is in its way");
+}
+
+#[test]
 fn a_snapshot_never_changes_and_a_fork_goes_its_own_way() {
     let store = store(&[(1, 10)]);
     let snapshot = store.snapshot();
