@@ -1,7 +1,9 @@
 //! A conversation with a database, the same whether it is in this process or behind a socket.
 
 pub(crate) mod local;
+pub(crate) mod socket;
 pub(crate) mod target;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::sync::Arc;

@@ -1,8 +1,10 @@
-//! The one thing that channel binding must know of a certificate: the hash that its signature uses. Reads no more of the DER than that.
+//! What channel binding asks of a certificate: its hash, by the function that its signature uses. Reads no more of the DER than that.
+
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// A hash function of signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hash {
+enum Hash {
     Sha256,
     Sha384,
     Sha512,
@@ -36,8 +38,16 @@ const HASHES: &[(&[u8], Hash)] = &[
     (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3], Hash::Sha512),
 ];
 
-/// The hash that a certificate's channel binding uses; None where its signature names none (Ed25519) or it cannot be read.
-pub fn signature_hash(certificate: &[u8]) -> Option<Hash> {
+/// `tls-server-end-point` of a certificate (RFC 5929, 4.1); None where its signature names no hash (Ed25519) or it cannot be read.
+pub fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    Some(match signature_hash(certificate)? {
+        Hash::Sha256 => Sha256::digest(certificate).to_vec(),
+        Hash::Sha384 => Sha384::digest(certificate).to_vec(),
+        Hash::Sha512 => Sha512::digest(certificate).to_vec(),
+    })
+}
+
+fn signature_hash(certificate: &[u8]) -> Option<Hash> {
     let (body, _) = element(certificate, SEQUENCE)?;
     let (_to_be_signed, rest) = element(body, SEQUENCE)?;
     let (algorithm, _) = element(rest, SEQUENCE)?;

@@ -14,7 +14,6 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use types::{Error, Result, SqlState};
@@ -42,23 +41,27 @@ impl TlsIdentity {
     /// Reads a chain of certificates, the server's own first, and its key, both PEM.
     ///
     /// Errors: F0000, one line that names the file and says what to do.
-    pub fn load(certificate: &Path, key: &Path) -> Result<TlsIdentity> {
-        let chain = read_chain(certificate)?;
-        let secret = read_key(key)?;
+    pub fn load(certificate_file: &Path, key_file: &Path) -> Result<TlsIdentity> {
+        let chain = read_chain(certificate_file)?;
+        let secret = read_key(key_file)?;
         let own = chain.first().cloned().expect("a chain has at least one certificate");
         let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| wrong(certificate, &error.to_string()))?
+            .map_err(|error| wrong(certificate_file, &error.to_string()))?
             .with_no_client_auth()
             .with_single_cert(chain, secret)
             .map_err(|error| match error {
-                rustls::Error::InconsistentKeys(_) => {
-                    wrong(key, &format!("this key does not belong to the certificate {}: give the pair", certificate.display()))
-                }
-                other => wrong(certificate, &format!("the certificate cannot be used with the key {}: {other}", key.display())),
+                rustls::Error::InconsistentKeys(_) => wrong(
+                    key_file,
+                    &format!("this key does not belong to the certificate {}: give the pair", certificate_file.display()),
+                ),
+                other => wrong(
+                    certificate_file,
+                    &format!("the certificate cannot be used with the key {}: {other}", key_file.display()),
+                ),
             })?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(TlsIdentity { config: Arc::new(config), end_point: end_point(&own).map(Into::into) })
+        Ok(TlsIdentity { config: Arc::new(config), end_point: certificate::end_point(&own).map(Into::into) })
     }
 
     /// The server's half of the handshake.
@@ -143,15 +146,6 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
             );
         }
         wrong(path, &format!("there is no usable private key in this file ({error}): it wants PEM, -----BEGIN PRIVATE KEY-----"))
-    })
-}
-
-/// The certificate's hash by the function of its signature; SHA-256 in place of the broken ones (RFC 5929, 4.1).
-fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
-    Some(match certificate::signature_hash(certificate)? {
-        certificate::Hash::Sha256 => Sha256::digest(certificate).to_vec(),
-        certificate::Hash::Sha384 => Sha384::digest(certificate).to_vec(),
-        certificate::Hash::Sha512 => Sha512::digest(certificate).to_vec(),
     })
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::tls::{ChannelBinding, SslMode, TlsSettings};
 use crate::failure::Failure;
 
 /// The connection flags that `dump`, `restore` and the like share.
@@ -21,6 +22,12 @@ pub(crate) struct ConnectionArguments {
     /// Database [PGDATABASE; heliosdb]
     #[arg(long)]
     dbname: Option<String>,
+    /// disable, allow, prefer, require, verify-ca or verify-full [PGSSLMODE; prefer]
+    #[arg(long, value_name = "MODE")]
+    sslmode: Option<String>,
+    /// Certificates to trust when the server's is verified [PGSSLROOTCERT; ~/.postgresql/root.crt]
+    #[arg(long, value_name = "FILE")]
+    sslrootcert: Option<String>,
     /// All of it as postgresql://user:password@host:port/dbname
     #[arg(long, value_name = "URL")]
     connection: Option<String>,
@@ -34,6 +41,7 @@ pub(crate) struct Target {
     pub user: String,
     pub database: String,
     pub password: Option<String>,
+    pub tls: TlsSettings,
 }
 
 impl ConnectionArguments {
@@ -49,7 +57,7 @@ impl ConnectionArguments {
         port: Option<String>,
     ) -> ConnectionArguments {
         let port = port.and_then(|port| port.parse().ok());
-        ConnectionArguments { dbname, user, host, port, connection: None }
+        ConnectionArguments { dbname, user, host, port, ..ConnectionArguments::default() }
     }
 
     /// Errors: usage, for what is no URL or no port.
@@ -67,12 +75,12 @@ impl ConnectionArguments {
         let pick = |flag: &Option<String>, of_url: Option<String>, variable: &str| {
             flag.clone().or(of_url).or_else(|| environment(variable))
         };
-        let mode = url.ssl_mode.or_else(|| environment("PGSSLMODE"));
-        if mode.as_deref().is_some_and(|mode| mode.starts_with("verify") || mode == "require") {
-            return Err(Failure::usage(
-                "TLS connections (sslmode=require) are not supported by this command; use the server's own machine",
-            ));
-        }
+        let tls = TlsSettings {
+            mode: pick(&self.sslmode, url.ssl_mode, "PGSSLMODE").map_or(Ok(SslMode::default()), |mode| mode.parse())?,
+            root_certificates: pick(&self.sslrootcert, url.ssl_root_certificates, "PGSSLROOTCERT").map(PathBuf::from),
+            channel_binding: pick(&None, url.channel_binding, "PGCHANNELBINDING")
+                .map_or(Ok(ChannelBinding::default()), |binding| binding.parse())?,
+        };
         let user = pick(&self.user, url.user, "PGUSER").unwrap_or_else(|| "postgres".into());
         let target = Target {
             host: pick(&self.host, url.host, "PGHOST").unwrap_or_else(|| "127.0.0.1".into()),
@@ -80,12 +88,24 @@ impl ConnectionArguments {
             database: pick(&self.dbname, url.database, "PGDATABASE").unwrap_or_else(|| engine::DEFAULT_DATABASE.into()),
             password: url.password.or_else(|| environment("PGPASSWORD")),
             user,
+            tls,
         };
         Ok(Target { password: target.password.clone().or_else(|| target.password_of_file(&environment)), ..target })
     }
 }
 
 impl Target {
+    /// Whether the host is the directory of a Unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        self.host.starts_with('/')
+    }
+
+    /// Where it is, in words.
+    pub(crate) fn place(&self) -> String {
+        let kind = if self.is_unix() { "socket directory" } else { "host" };
+        format!("{kind} \"{}\" at port {}", self.host, self.port)
+    }
+
     /// The password of ~/.pgpass (PGPASSFILE): host:port:database:user:password, `*` for any.
     fn password_of_file(&self, environment: &impl Fn(&str) -> Option<String>) -> Option<String> {
         let path =
@@ -120,6 +140,8 @@ struct Url {
     password: Option<String>,
     database: Option<String>,
     ssl_mode: Option<String>,
+    ssl_root_certificates: Option<String>,
+    channel_binding: Option<String>,
 }
 
 impl Url {
@@ -141,7 +163,7 @@ impl Url {
             user: given(user)?,
             password: given(password)?,
             database: given(database)?,
-            ssl_mode: None,
+            ..Url::default()
         };
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let value = given(value)?;
@@ -152,6 +174,8 @@ impl Url {
                 "password" => url.password = value,
                 "dbname" => url.database = value,
                 "sslmode" => url.ssl_mode = value,
+                "sslrootcert" => url.ssl_root_certificates = value,
+                "channel_binding" => url.channel_binding = value,
                 other => return Err(Failure::usage(format!("--connection: the parameter \"{other}\" is not supported"))),
             }
         }
@@ -194,9 +218,24 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_of_tls() {
+        let arguments = ConnectionArguments {
+            sslmode: Some("verify-full".into()),
+            connection: Some("postgresql://h/d?sslmode=disable&sslrootcert=ca.crt&channel_binding=require".into()),
+            ..ConnectionArguments::default()
+        };
+        let tls = arguments.target_in(|_| None).unwrap().tls;
+        assert_eq!((tls.mode, tls.channel_binding), (SslMode::VerifyFull, ChannelBinding::Require));
+        assert_eq!(tls.root_certificates, Some("ca.crt".into()));
+        let of_environment = |name: &str| (name == "PGSSLMODE").then(|| "verify-ca".to_owned());
+        assert_eq!(ConnectionArguments::default().target_in(of_environment).unwrap().tls.mode, SslMode::VerifyCa);
+        assert_eq!(ConnectionArguments::default().target_in(|_| None).unwrap().tls.mode, SslMode::Prefer);
+    }
+
+    #[test]
     fn what_is_no_url_is_refused() {
         for connection in
-            ["localhost", "postgresql://h/d?colour=red", "postgresql://h:port/d", "postgresql://h/d?sslmode=require"]
+            ["localhost", "postgresql://h/d?colour=red", "postgresql://h:port/d", "postgresql://h/d?sslmode=sometimes"]
         {
             let arguments = ConnectionArguments { connection: Some(connection.into()), ..ConnectionArguments::default() };
             assert!(arguments.target_in(|_| None).is_err(), "{connection}");

@@ -1,71 +1,26 @@
-//! A connection to a server, over TCP or a Unix socket: the simple query protocol, COPY, SCRAM and passwords.
+//! A connection to a server, over TCP, TLS or a Unix socket: the simple query protocol, COPY, SCRAM and passwords.
 
 use std::{
     io::{self, BufReader, BufWriter, Read, Write},
-    net::TcpStream,
-    os::unix::net::UnixStream,
-    path::Path,
     sync::Arc,
 };
 
 use postgres_protocol::authentication::{md5_hash, sasl};
 use types::{Error, Result, SqlState};
 
-use super::{Canceller, Connection, Handler, target::Target};
-
-/// A socket of either kind.
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Socket {
-    fn connect(target: &Target) -> io::Result<Socket> {
-        if target.host.starts_with('/') {
-            return UnixStream::connect(Path::new(&target.host).join(format!(".s.PGSQL.{}", target.port))).map(Socket::Unix);
-        }
-        let stream = TcpStream::connect((target.host.as_str(), target.port))?;
-        stream.set_nodelay(true)?;
-        Ok(Socket::Tcp(stream))
-    }
-
-    fn second_handle(&self) -> io::Result<Socket> {
-        match self {
-            Socket::Tcp(stream) => stream.try_clone().map(Socket::Tcp),
-            Socket::Unix(stream) => stream.try_clone().map(Socket::Unix),
-        }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.read(bytes),
-            Socket::Unix(stream) => stream.read(bytes),
-        }
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.write(bytes),
-            Socket::Unix(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Socket::Tcp(stream) => stream.flush(),
-            Socket::Unix(stream) => stream.flush(),
-        }
-    }
-}
+use super::{
+    Canceller, Connection, Handler,
+    socket::Socket,
+    target::Target,
+    tls::{ChannelBinding, SslMode},
+};
 
 pub(crate) struct Wire {
     target: Target,
     input: BufReader<Socket>,
     output: BufWriter<Socket>,
+    /// Under TLS: its version, and what SCRAM can be bound to.
+    tls: Option<(&'static str, Option<Vec<u8>>)>,
     pid: i32,
     secret: i32,
     status: char,
@@ -76,21 +31,36 @@ pub(crate) struct Wire {
 const MAX_MESSAGE: usize = 1 << 30;
 
 impl Wire {
+    /// Connects as sslmode asks: `prefer` goes on without TLS, and `allow` with it, when the server does not let the other way in.
+    ///
     /// Errors: 08001 with what to do about it, and whatever the server says.
     pub(crate) fn connect(target: &Target) -> Result<Wire> {
-        let refused = |error: io::Error| {
-            Error::new(
-                SqlState::SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION,
-                format!("could not connect to {}: {error}", place(target)),
-            )
-            .hint("Is the server running? Start one with heliosdb-nano start --memory, or name it with --host and --port.")
+        let first = target.tls.mode >= SslMode::Prefer && !target.is_unix();
+        match Wire::connect_once(target, first) {
+            Err(error)
+                if matches!(target.tls.mode, SslMode::Allow | SslMode::Prefer) && !target.is_unix() && is_about_tls(&error) =>
+            {
+                Wire::connect_once(target, !first).map_err(|_| error)
+            }
+            done => done,
+        }
+    }
+
+    fn connect_once(target: &Target, encrypted: bool) -> Result<Wire> {
+        let socket = Socket::connect(target, encrypted)?;
+        let tls = match &socket {
+            Socket::Tls(tls) => Some((tls.version(), tls.end_point())),
+            _ => None,
         };
-        let socket = Socket::connect(target).map_err(refused)?;
-        let output = socket.second_handle().map_err(refused)?;
+        let lost = |error: io::Error| {
+            Error::new(SqlState::CONNECTION_FAILURE, format!("the connection to {} was lost: {error}", target.place()))
+        };
+        let output = socket.second_handle().map_err(lost)?;
         let mut wire = Wire {
             target: target.clone(),
             input: BufReader::with_capacity(1 << 18, socket),
             output: BufWriter::with_capacity(1 << 18, output),
+            tls,
             pid: 0,
             secret: 0,
             status: 'I',
@@ -112,10 +82,10 @@ impl Wire {
         body.push(0);
         let length = (body.len() as i32 + 4).to_be_bytes();
         self.output.write_all(&length).and_then(|()| self.output.write_all(&body)).map_err(|error| self.lost(&error))?;
-        let mut scram = None;
+        let mut exchange = Exchange::default();
         loop {
             match self.next_message()? {
-                b'R' => self.authenticate(&mut scram)?,
+                b'R' => self.authenticate(&mut exchange)?,
                 b'K' => {
                     let mut fields = Fields(&self.message);
                     (self.pid, self.secret) = (fields.i32()?, fields.i32()?);
@@ -127,12 +97,21 @@ impl Wire {
         }
     }
 
-    fn authenticate(&mut self, scram: &mut Option<sasl::ScramSha256>) -> Result<()> {
+    fn authenticate(&mut self, exchange: &mut Exchange) -> Result<()> {
         let message = self.message.clone();
         let mut fields = Fields(&message);
         let method = fields.i32()?;
         let failed = |error: io::Error| Error::new(SqlState::INVALID_PASSWORD, format!("authentication failed: {error}"));
+        let is_bound_to = self.target.tls.channel_binding;
+        if is_bound_to == ChannelBinding::Require && (matches!(method, 3 | 5) || (method == 0 && !exchange.is_bound)) {
+            return Err(Error::new(
+                SqlState::INVALID_PASSWORD,
+                "channel binding is required, but the server has not asked for SCRAM-SHA-256-PLUS",
+            ));
+        }
         match method {
+            // A server that has not shown that it knows the password is not the one that was meant.
+            0 if exchange.scram.is_some() => Err(protocol_violation()),
             0 => Ok(()),
             3 => {
                 let password = self.password()?;
@@ -144,20 +123,42 @@ impl Wire {
                 self.send(b'p', &[hash.as_bytes(), &[0]].concat())
             }
             10 => {
-                let exchange = sasl::ScramSha256::new(self.password()?.as_bytes(), sasl::ChannelBinding::unsupported());
-                let first = exchange.message().to_vec();
-                *scram = Some(exchange);
+                let offered: Vec<&[u8]> = fields.0.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+                let (mechanism, binding) = self.choose_mechanism(&offered)?;
+                let scram = sasl::ScramSha256::new(self.password()?.as_bytes(), binding);
+                exchange.is_bound = mechanism == sasl::SCRAM_SHA_256_PLUS;
+                let first = exchange.scram.insert(scram).message().to_vec();
                 let length = (first.len() as i32).to_be_bytes();
-                self.send(b'p', &[b"SCRAM-SHA-256\0", &length[..], &first].concat())
+                self.send(b'p', &[mechanism.as_bytes(), &[0], &length[..], &first].concat())
             }
             11 => {
-                let exchange = scram.as_mut().ok_or_else(protocol_violation)?;
-                exchange.update(fields.0).map_err(failed)?;
-                let next = exchange.message().to_vec();
+                let scram = exchange.scram.as_mut().ok_or_else(protocol_violation)?;
+                scram.update(fields.0).map_err(failed)?;
+                let next = scram.message().to_vec();
                 self.send(b'p', &next)
             }
-            12 => scram.as_mut().ok_or_else(protocol_violation)?.finish(fields.0).map_err(failed),
+            12 => exchange.scram.take().ok_or_else(protocol_violation)?.finish(fields.0).map_err(failed),
             other => Err(Error::unsupported(format!("the server's authentication method {other}"))),
+        }
+    }
+
+    /// PLUS where both sides can; what is said otherwise lets the server see whether somebody has changed its offer.
+    fn choose_mechanism(&self, offered: &[&[u8]]) -> Result<(&'static str, sasl::ChannelBinding)> {
+        let wanted = self.target.tls.channel_binding;
+        let offers = |name: &str| offered.contains(&name.as_bytes());
+        let end_point =
+            self.tls.as_ref().and_then(|(_, end_point)| end_point.clone()).filter(|_| wanted != ChannelBinding::Disable);
+        match end_point {
+            Some(end_point) if offers(sasl::SCRAM_SHA_256_PLUS) => {
+                Ok((sasl::SCRAM_SHA_256_PLUS, sasl::ChannelBinding::tls_server_end_point(end_point)))
+            }
+            _ if wanted == ChannelBinding::Require => Err(Error::new(
+                SqlState::INVALID_PASSWORD,
+                "channel binding is required, but the server does not offer it on this connection",
+            )),
+            _ if !offers(sasl::SCRAM_SHA_256) => Err(Error::unsupported("none of the server's SASL authentication mechanisms")),
+            Some(_) => Ok((sasl::SCRAM_SHA_256, sasl::ChannelBinding::unrequested())),
+            None => Ok((sasl::SCRAM_SHA_256, sasl::ChannelBinding::unsupported())),
         }
     }
 
@@ -169,7 +170,7 @@ impl Wire {
     }
 
     fn lost(&self, error: &io::Error) -> Error {
-        Error::new(SqlState::CONNECTION_FAILURE, format!("the connection to {} was lost: {error}", place(&self.target)))
+        Error::new(SqlState::CONNECTION_FAILURE, format!("the connection to {} was lost: {error}", self.target.place()))
     }
 
     fn put(&mut self, kind: u8, body: &[u8]) -> Result<()> {
@@ -263,11 +264,13 @@ impl Connection for Wire {
     }
 
     fn canceller(&self) -> Canceller {
-        let (target, pid, secret) = (self.target.clone(), self.pid, self.secret);
+        let (target, pid, secret, encrypted) = (self.target.clone(), self.pid, self.secret, self.tls.is_some());
         Arc::new(move || {
             let request = [16_i32, 80_877_102, pid, secret].map(i32::to_be_bytes).concat();
             // A server that cannot be reached has nothing to cancel.
-            drop(Socket::connect(&target).and_then(|mut socket| socket.write_all(&request)));
+            if let Ok(mut socket) = Socket::connect(&target, encrypted) {
+                drop(socket.write_all(&request).and_then(|()| socket.flush()));
+            }
         })
     }
 
@@ -280,11 +283,12 @@ impl Connection for Wire {
     }
 
     fn describe(&self) -> String {
+        let tls = self.tls.as_ref().map(|(version, _)| format!(" with {version}")).unwrap_or_default();
         format!(
-            "You are connected to database \"{}\" as user \"{}\" on {}.",
+            "You are connected to database \"{}\" as user \"{}\" on {}{tls}.",
             self.target.database,
             self.target.user,
-            place(&self.target)
+            self.target.place()
         )
     }
 }
@@ -296,9 +300,17 @@ impl Drop for Wire {
     }
 }
 
-fn place(target: &Target) -> String {
-    let kind = if target.host.starts_with('/') { "socket directory" } else { "host" };
-    format!("{kind} \"{}\" at port {}", target.host, target.port)
+/// The SCRAM exchange under way.
+#[derive(Default)]
+struct Exchange {
+    scram: Option<sasl::ScramSha256>,
+    is_bound: bool,
+}
+
+/// Whether the other kind of connection may fare better: the handshake failed, or the server lets nobody in this way.
+fn is_about_tls(error: &Error) -> bool {
+    let is_handshake = error.message().starts_with("TLS: ");
+    is_handshake || error.sqlstate() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
 }
 
 fn protocol_violation() -> Error {
