@@ -1,4 +1,5 @@
 """TLS: versions, channel binding, downgrades, attacks on the start, and files that are wrong."""
+import os
 import subprocess
 import tempfile
 import unittest
@@ -133,6 +134,54 @@ class Tls(unittest.TestCase):
         done = subprocess.run([BINARY, "start", "--memory", "--tls-cert", self.certificate], capture_output=True, text=True, timeout=20)
         self.assertEqual(done.returncode, 2)
         self.assertIn("server.tls_key", done.stderr)
+
+    def command(self, *arguments, host="localhost", user="alice", password="secret", sslmode=None, port=None):
+        """Runs one of our own commands that are clients; its exit code and what it says."""
+        place = ["--host", host, "--port", str(port or self.server.port), "--user", user]
+        flags = ["--sslmode", sslmode] if sslmode else []
+        environment = dict({name: value for name, value in os.environ.items() if not name.startswith("PG")}, PGPASSWORD=password,
+                           HOME=self.directory.name)
+        done = subprocess.run([BINARY, *arguments, *place, *flags], capture_output=True, text=True, timeout=30, env=environment)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_our_own_commands(self):
+        with self.connect() as db:
+            db.execute("CREATE TABLE kept AS SELECT g, repeat('x', 500) AS t FROM generate_series(1, 5000) g")
+        dump = ["dump", "--output", f"{self.directory.name}/tls.heliodump"]
+        root = ["--sslrootcert", self.certificate]
+        for mode, flags, code, words in [
+                (None, [], 0, ""), ("disable", [], 0, ""), ("allow", [], 0, ""), ("prefer", [], 0, ""), ("require", [], 0, ""),
+                ("verify-ca", root, 0, ""), ("verify-full", root, 0, ""),
+                ("verify-full", [], 1, "root.crt"),
+                ("verify-full", ["--sslrootcert", make_certificate(self.directory.name, "stranger")[0]], 1, "certificate verify failed"),
+                ("sometimes", [], 2, "none of disable, allow")]:
+            done, said = self.command(*dump, *flags, sslmode=mode)
+            self.assertEqual(done, code, f"{mode}: {said}")
+            self.assertIn(words, said)
+        # The certificate is for localhost and 127.0.0.1 only.
+        self.assertEqual(self.command(*dump, *root, host="127.0.0.2", sslmode="verify-ca")[0], 0)
+        code, said = self.command(*dump, *root, host="127.0.0.2", sslmode="verify-full")
+        self.assertEqual((code, "is not made out to" in said), (1, True), said)
+        code, said = self.command("restore", "--clean", "--input", f"{self.directory.name}/tls.heliodump", sslmode="require")
+        self.assertEqual(code, 0, said)
+        with self.connect() as db:
+            self.assertEqual(db.execute("SELECT count(*), sum(length(t)) FROM kept").fetchone(), (5000, 2_500_000))
+
+    def test_our_own_commands_against_a_server_without_tls(self):
+        with ConfiguredServer() as plain:
+            for mode, code in [("prefer", 0), ("require", 1), ("verify-full", 1)]:
+                done, said = self.command("dump", "--output", f"{self.directory.name}/plain.heliodump", "--sslrootcert", self.certificate,
+                                          sslmode=mode, port=plain.port)
+                self.assertEqual(done, code, said)
+                if code:
+                    self.assertIn("does not support TLS", said)
+
+    def test_our_shell_over_tls(self):
+        script = (f"\\c postgresql://alice:secret@localhost:{self.server.port}/heliosdb?sslmode=verify-full"
+                  f"&sslrootcert={self.certificate}&channel_binding=require\n\\conninfo\nSELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid();\n")
+        done = subprocess.run([BINARY, "repl", "--memory"], input=script, capture_output=True, text=True, timeout=30)
+        self.assertIn("with TLSv1.3", done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"\bt\b")
 
 
 if __name__ == "__main__":

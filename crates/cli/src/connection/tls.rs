@@ -159,6 +159,10 @@ fn explained(error: &io::Error, host: &str) -> String {
         Some(rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. })) => {
             "certificate verify failed: the server's certificate has expired".to_owned()
         }
+        // An unknown issuer, a certificate of an authority itself that is not among those trusted, a signature that is wrong.
+        Some(rustls::Error::InvalidCertificate(reason)) => {
+            format!("certificate verify failed ({reason:?}): sslrootcert must name whoever has signed the server's certificate")
+        }
         _ => error.to_string(),
     }
 }
