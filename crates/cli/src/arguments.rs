@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    configuration::{Configuration, find_file},
+    configuration::{Configuration, FlagValue, find_file},
     failure::Failure,
 };
 
@@ -26,8 +26,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Verb {
     /// Start a server; it runs in the foreground until SIGTERM or Ctrl-C
     Start(StartArguments),
-    /// Stop the server that wrote a pid file
-    Stop(StopArguments),
+    /// Stop a server: the one that wrote a pid file, or the one that a connection reaches
+    Stop(crate::stop::StopArguments),
     /// An interactive shell over a database in memory
     Repl(crate::repl::ReplArguments),
     /// Save a running server's database to a file
@@ -129,6 +129,9 @@ pub(crate) struct StartSettings {
     pub socket_dir: Option<PathBuf>,
     pub pid_file: Option<PathBuf>,
     pub configuration: Configuration,
+    /// Where it comes from, to be read again.
+    pub file: Option<PathBuf>,
+    pub flags: Vec<FlagValue>,
     pub restore: Option<PathBuf>,
 }
 
@@ -155,7 +158,8 @@ impl StartArguments {
             flag("server.tls_key", "--tls-key", self.tls_key.map(|path| path.to_string_lossy().into_owned())),
         ];
         let file = find_file(self.config);
-        let configuration = Configuration::resolve(file.as_deref(), flags.into_iter().flatten().collect())?;
+        let flags: Vec<FlagValue> = flags.into_iter().flatten().collect();
+        let configuration = Configuration::resolve(file.as_deref(), flags.clone())?;
         let socket_dir = configuration.text("server.socket_dir");
         Ok(StartSettings {
             listen: resolve(configuration.text("server.listen"))?,
@@ -163,6 +167,8 @@ impl StartArguments {
             socket_dir: (!socket_dir.is_empty()).then(|| socket_dir.into()),
             pid_file: self.pid_file,
             configuration,
+            file,
+            flags,
             restore: self.restore,
         })
     }
@@ -182,19 +188,6 @@ fn resolve(host: &str) -> Result<IpAddr, Failure> {
         .map(|address| address.ip())
         .min_by_key(IpAddr::is_ipv6)
         .ok_or_else(|| Failure::usage(format!("--listen: \"{host}\" has no address")))
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StopArguments {
-    /// The file that the server was started with
-    #[arg(long, value_name = "FILE")]
-    pid_file: Option<PathBuf>,
-}
-
-impl StopArguments {
-    pub(crate) fn checked(self) -> Result<PathBuf, Failure> {
-        self.pid_file.ok_or_else(|| Failure::usage("say which server: heliosdb-nano stop --pid-file FILE"))
-    }
 }
 
 /// A usage error without clap's paragraphs.

@@ -31,19 +31,29 @@ struct Key {
     kind: Kind,
     default: &'static str,
     help: &'static str,
+    /// A running server cannot change it.
+    is_fixed: bool,
 }
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
-    Key { name, kind, default, help }
+    Key { name, kind, default, help, is_fixed: false }
+}
+
+impl Key {
+    /// The key takes effect when the server starts, and not when the configuration is reloaded.
+    const fn fixed(mut self) -> Key {
+        self.is_fixed = true;
+        self
+    }
 }
 
 const DAY_SECS: u64 = 24 * 60 * 60;
 
 const KEYS: &[Key] = &[
-    key("server.listen", Kind::Text, "127.0.0.1", "Address or host name to listen on"),
-    key("server.port", Kind::Number(0, 65535), "5432", "TCP port; 0 lets the system choose one"),
+    key("server.listen", Kind::Text, "127.0.0.1", "Address or host name to listen on").fixed(),
+    key("server.port", Kind::Number(0, 65535), "5432", "TCP port; 0 lets the system choose one").fixed(),
     key("server.max_connections", Kind::Number(1, 262_143), "100", "Connections at a time"),
-    key("server.socket_dir", Kind::Text, "", "Directory of the Unix socket; empty for none"),
+    key("server.socket_dir", Kind::Text, "", "Directory of the Unix socket; empty for none").fixed(),
     key("server.tls_cert", Kind::Text, "", "File of the server's certificate and its chain, PEM; empty for no TLS"),
     key("server.tls_key", Kind::Text, "", "File of the certificate's private key, PEM, readable to the server alone"),
     key("session.timeout_secs", Kind::Number(0, 365 * DAY_SECS), "0", "An idle session ends after so many seconds; 0: never"),
@@ -86,18 +96,16 @@ const KEYS: &[Key] = &[
     ),
     key("dump.keep", Kind::Number(0, 1_000_000), "7", "How many scheduled dumps are kept, the newest; 0: all"),
     key("dump.warn_on_dirty_shutdown", Kind::Flag, "true", "Say at the end what has changed and is in no dump"),
+    key("logging.format", Kind::Choice(&["text", "json"]), "text", "How lines of the log look"),
     key("logging.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "warn", "What is logged on standard error"),
 ];
 
 /// Documented keys that a later version brings.
-const LATER: &[&str] = &[
-    "server.http_port",
-    "resource_quotas.memory_limit_per_user",
-    "audit.enabled",
-    "audit.file",
-    "audit.log_statements",
-    "logging.format",
-];
+const LATER: &[&str] =
+    &["server.http_port", "resource_quotas.memory_limit_per_user", "audit.enabled", "audit.file", "audit.log_statements"];
+
+/// A key, the flag that gave it, and its value.
+pub(crate) type FlagValue = (&'static str, &'static str, String);
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,16 +133,13 @@ pub(crate) struct Configuration {
 
 impl Configuration {
     /// Resolves all keys. `flags` are values of the command line, which beat all others.
-    pub(crate) fn resolve(
-        file: Option<&Path>,
-        flags: Vec<(&'static str, &'static str, String)>,
-    ) -> Result<Configuration, Failure> {
+    pub(crate) fn resolve(file: Option<&Path>, flags: Vec<FlagValue>) -> Result<Configuration, Failure> {
         Configuration::resolve_with(file, flags, |name| std::env::var(name).ok())
     }
 
     fn resolve_with(
         file: Option<&Path>,
-        flags: Vec<(&'static str, &'static str, String)>,
+        flags: Vec<FlagValue>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Configuration, Failure> {
         let mut configuration = Configuration {
@@ -290,6 +295,18 @@ impl Configuration {
         if let Some((value, Source::Default)) = self.values.get_mut(name) {
             *value = default.to_owned();
         }
+    }
+
+    /// Puts back what a running server cannot change; the keys that would have changed.
+    pub(crate) fn keep_fixed(&mut self, in_force: &Configuration) -> Vec<&'static str> {
+        let mut kept = Vec::new();
+        for key in KEYS.iter().filter(|key| key.is_fixed) {
+            if self.text(key.name) != in_force.text(key.name) {
+                kept.push(key.name);
+                self.values.insert(key.name, in_force.values[key.name].clone());
+            }
+        }
+        kept
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {
@@ -496,9 +513,12 @@ fn reference() -> String {
             environment_name(key.name),
             key.kind.words(),
             key.kind.quoted(key.default),
-            key.help
+            if key.is_fixed { format!("{} (at start only)", key.help) } else { key.help.to_owned() }
         );
     }
+    text.push_str(
+        "\nSIGHUP, or `pg_reload_conf()` of an administrator, makes the server read its configuration again. All of it comes into force, or, when\nanything in it is wrong, nothing: then the log says what. Sessions that are open get the new limits, and new defaults of settings that they\nhave not set themselves; passwords, TLS files and limits of connections are for clients that come from then on. A user who is no longer in\nthe file cannot log in. Keys marked \"at start only\" stay as they are, and the log names those that have changed.\n",
+    );
     text.push_str(
         "\nUsers are `[[auth.users]]` with `username`, `password_hash` (from `heliosdb-nano hash-password`) and `roles`: `read` may select, `write`\nmay also change data, `admin` may do everything. They are SQL roles, so that GRANT and REVOKE refine what they may do.\n",
     );

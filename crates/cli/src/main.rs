@@ -5,6 +5,7 @@
 //!
 //! **Does not know** what a statement means: all of it goes through [`connection::Connection`] to a session.
 
+mod access;
 mod arguments;
 mod config;
 mod configuration;
@@ -14,8 +15,10 @@ mod dump;
 mod dump_schedule;
 mod failure;
 mod hash_password;
+mod log;
 mod pid_file;
 mod progress;
+mod reload;
 mod repl;
 mod restore;
 mod start;
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
     };
     let done = match command_line.verb {
         Verb::Start(arguments) => arguments.checked().and_then(|settings| start::start(&settings)),
-        Verb::Stop(arguments) => arguments.checked().and_then(|pid_file| stop::stop(&pid_file)),
+        Verb::Stop(arguments) => arguments.run(),
         Verb::Repl(arguments) => match arguments.run() {
             Ok(code) => return code,
             Err(failure) => Err(failure),

@@ -120,7 +120,7 @@ impl ReplArguments {
         let configuration = self.configuration()?;
         let cluster = Arc::new(Cluster::new());
         cluster.set_limits(configuration.limits())?;
-        start::make_users(&cluster, &configuration);
+        crate::access::make_users(&cluster, &configuration);
         let connection = Local::connect(&cluster, USER, DEFAULT_DATABASE)?;
         let interactive = std::io::stdin().is_terminal();
         // A script that ends is no surprise to anybody, unless the configuration asks.

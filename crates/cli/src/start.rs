@@ -5,53 +5,61 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use engine::{Cluster, DEFAULT_DATABASE};
+use engine::{Cluster, DEFAULT_DATABASE, process::Request};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use server::{AccessOptions, AuthOptions, Server, ServerOptions};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
-use catalog::{Role, role::Membership};
-use types::Oid;
+use server::{Server, ServerOptions};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+};
 
 use crate::{
-    arguments::StartSettings, configuration::Configuration, connection::local::Local, dump, failure::Failure, pid_file::PidFile,
+    access,
+    arguments::StartSettings,
+    connection::local::Local,
+    dump,
+    failure::Failure,
+    log::Log,
+    pid_file::PidFile,
     progress::ProgressBar,
+    reload::{self, InForce},
 };
 
 pub(crate) fn start(settings: &StartSettings) -> Result<(), Failure> {
     let started = Instant::now();
-    let level = settings.configuration.text("logging.level");
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level)),
-        )
-        .init();
+    let log = Log::start(&settings.configuration);
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("heliosdb-io")
         .build()
         .map_err(|error| Failure::operation(format!("could not start the network threads: {error}")))?;
-    runtime.block_on(serve(settings, started))
+    runtime.block_on(serve(settings, log, started))
 }
 
-async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure> {
+async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(), Failure> {
     let options = ServerOptions {
         listen: settings.listen,
         port: settings.port,
         socket_dir: settings.socket_dir.clone(),
-        access: access_options(&settings.configuration)?,
+        access: access::options(&settings.configuration)?,
     };
     // Listened for from the start, so that a signal just after "ready" ends the server cleanly too.
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
+    let hang_up = listen_for(SignalKind::hangup())?;
+    let (reload, stop) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let cluster = Arc::new(Cluster::new());
     cluster.set_limits(settings.configuration.limits())?;
-    make_users(&cluster, &settings.configuration);
+    let (reloads, stops) = (reload.clone(), stop.clone());
+    cluster.serve_by(Arc::new(move |request| match request {
+        Request::Reload => reloads.notify_one(),
+        Request::Stop => stops.notify_one(),
+    }));
+    access::make_users(&cluster, &settings.configuration);
     for user in settings.configuration.users_without_password() {
         eprintln!(
             "heliosdb-nano: warning: user \"{}\" cannot log in: the password_hash ends in dots; make one with heliosdb-nano hash-password",
@@ -65,14 +73,25 @@ async fn serve(settings: &StartSettings, started: Instant) -> Result<(), Failure
     let address = server.address().map_err(|error| cannot_listen(&options, &error))?;
     let _pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose()?;
     announce(address, server.socket_path().and_then(|path| path.parent()), started);
-    if let Some(schedule) = settings.configuration.dump_schedule() {
-        tokio::spawn(schedule.run(cluster.clone()));
-    }
+    cluster.set_limits(reload::limits(&settings.configuration, address.port()))?;
+    let mut in_force = InForce {
+        configuration: settings.configuration.clone(),
+        file: settings.file.clone(),
+        flags: settings.flags.clone(),
+        cluster: cluster.clone(),
+        access: server.access(),
+        log,
+        port: address.port(),
+        dumps: None,
+    };
+    in_force.schedule_dumps();
+    tokio::spawn(in_force.follow(hang_up, reload));
     server
         .run(async {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                () = stop.notified() => {}
             }
         })
         .await;
@@ -96,21 +115,6 @@ pub(crate) fn warn_of_dirty_state(cluster: &Cluster) {
     }
 }
 
-/// What the configuration says of clients that connect.
-///
-/// Errors: a certificate or a key that cannot be used.
-fn access_options(configuration: &Configuration) -> Result<AccessOptions, Failure> {
-    Ok(AccessOptions {
-        max_connections: usize::try_from(configuration.number("server.max_connections")).unwrap_or(usize::MAX),
-        auth: AuthOptions {
-            method: configuration.auth_method(),
-            allow_remote_cleartext: configuration.text("auth.allow_remote_cleartext") == "true",
-        },
-        authentication_timeout: Duration::from_secs(configuration.number("auth.timeout_secs")),
-        tls: configuration.tls_files().map(|files| files.load()).transpose()?,
-    })
-}
-
 /// The superuser's own session, in this process.
 pub(crate) const USER: &str = "postgres";
 
@@ -127,28 +131,6 @@ fn dump_from(cluster: &Arc<Cluster>, path: &Path) -> Result<(), Failure> {
     let format = dump::format_of(path);
     dump::dump(&mut connection, path, format, false, durability::Compression::Zstd, &[], &mut ProgressBar::hidden())
         .map_err(|error| Failure::operation(format!("the dump at the end failed, and the data are lost: {}", error.message())))
-}
-
-/// The users of the configuration are SQL roles: read and write by membership in the predefined roles, admin as superuser.
-pub(crate) fn make_users(cluster: &Cluster, configuration: &Configuration) {
-    for user in &configuration.users {
-        let oid = cluster.allocate_oid();
-        cluster.change_roles(|roles| {
-            let oid = roles.named(&user.name).map_or(oid, |known| known.oid);
-            let is_admin = user.roles.iter().any(|role| role == "admin");
-            let mut role = if is_admin { Role::administrator(oid, &user.name) } else { Role::new(oid, &user.name) };
-            role.can_login = true;
-            role.password = Some(user.password_hash.as_str().into());
-            let writes = user.roles.iter().any(|role| role == "write");
-            let groups = [(Oid::READ_ALL_DATA_ROLE, true), (Oid::WRITE_ALL_DATA_ROLE, writes)];
-            role.memberships = groups
-                .into_iter()
-                .filter(|(_, wanted)| *wanted && !is_admin)
-                .map(|(role, _)| Membership { role, grantor: Oid::BOOTSTRAP_ROLE, admin: false })
-                .collect();
-            roles.put(role);
-        });
-    }
 }
 
 fn listen_for(kind: SignalKind) -> Result<Signal, Failure> {

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicI32, AtomicU32, Ordering},
     },
 };
@@ -19,6 +19,7 @@ use crate::{
     limits::SessionLimits,
     notification::NotificationQueue,
     plan_cache::PlanCache,
+    process::{Process, Request},
     session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
     shape_cache::ShapeCache,
@@ -43,6 +44,9 @@ pub struct Cluster {
     sessions: Mutex<BTreeMap<i32, Arc<SessionShared>>>,
     next_pid: AtomicI32,
     limits: RwLock<Arc<SessionLimits>>,
+    /// When they were set last (pg_conf_load_time).
+    limits_set: Mutex<TimestampTz>,
+    process: OnceLock<Process>,
     pub(crate) timer: Timer,
     pub started: TimestampTz,
 }
@@ -90,6 +94,8 @@ impl Cluster {
             sessions: Mutex::default(),
             next_pid: AtomicI32::new(101),
             limits: RwLock::default(),
+            limits_set: Mutex::new(clock::now()),
+            process: OnceLock::new(),
             timer: Timer::default(),
             started: clock::now(),
         };
@@ -251,8 +257,28 @@ impl Cluster {
         for (name, value) in &limits.defaults {
             settings.set_default(name, value)?;
         }
-        *self.limits.write() = Arc::new(limits);
+        let limits = Arc::new(limits);
+        let before = std::mem::replace(&mut *self.limits.write(), limits.clone());
+        *self.limits_set.lock() = clock::now();
+        for session in self.sessions() {
+            session.settings.lock().follow_server(&before, &limits);
+        }
         Ok(())
+    }
+
+    pub(crate) fn limits_set(&self) -> TimestampTz {
+        *self.limits_set.lock()
+    }
+
+    /// Names who takes the wishes of sessions that concern the process; the first to be named stays.
+    pub fn serve_by(&self, process: Process) {
+        let _ = self.process.set(process);
+    }
+
+    /// False without a process to ask.
+    pub(crate) fn ask_process(&self, request: Request) -> bool {
+        let process = self.process.get();
+        process.inspect(|ask| ask(request)).is_some()
     }
 
     /// The role that connects, when it may.

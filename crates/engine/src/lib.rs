@@ -23,6 +23,7 @@ mod notification;
 pub mod offload;
 pub mod password;
 pub mod plan_cache;
+pub mod process;
 pub mod session;
 pub mod settings;
 mod shape_cache;

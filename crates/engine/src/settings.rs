@@ -14,7 +14,7 @@ use types::{
     format_settings::{DateOrder, DateStyle},
 };
 
-use crate::session::transaction_control::isolation_named;
+use crate::{limits::SessionLimits, session::transaction_control::isolation_named};
 
 mod format;
 mod value;
@@ -263,6 +263,24 @@ impl Settings {
         self.rebuild_format();
         self.rebuild_every_statement();
         Ok(())
+    }
+
+    /// The server's own defaults have changed: those that no role, database or start-up packet had put others in the place of follow.
+    pub(crate) fn follow_server(&mut self, before: &SessionLimits, now: &SessionLimits) {
+        for (name, value) in &now.defaults {
+            let followed = before.defaults.iter().find(|(known, _)| known == name).is_some_and(|(_, value)| {
+                let fact = setting_facts().get(name.as_str());
+                let known = fact.and_then(|fact| canonical_value(fact, value).ok());
+                known.is_some() && self.session_defaults.get(name.as_str()) == known.as_ref()
+            });
+            if followed {
+                // The values have been checked before they came into force.
+                let _ = self.set_default(name, value);
+            }
+        }
+        for (name, value) in &now.shown {
+            self.session_defaults.insert((*name).to_owned(), value.clone());
+        }
     }
 
     /// Sets a value that users may not change themselves (session_authorization, is_superuser).

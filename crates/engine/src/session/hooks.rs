@@ -389,7 +389,7 @@ impl SystemState for Hooks {
     }
 
     fn settings_loaded(&self) -> TimestampTz {
-        self.server_start()
+        self.cluster.upgrade().map_or(TimestampTz(0), |cluster| cluster.limits_set())
     }
 
     fn now(&self) -> TimestampTz {
@@ -433,6 +433,13 @@ impl SystemState for Hooks {
             session.terminate();
         }
         Ok(session.is_some())
+    }
+
+    fn ask_process(&self, request: crate::process::Request) -> Result<bool> {
+        if !self.shared.current_role().superuser {
+            return Err(crate::access::denied("function", request.function()));
+        }
+        Ok(self.cluster.upgrade().is_some_and(|cluster| cluster.ask_process(request)))
     }
 
     fn temporary_schema(&self) -> Oid {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use types::{Datum, Error, Oid, Record, Result, SqlState, SqlType, text_format::TypeResolver};
 
+use crate::process::Request;
+
 use super::{
     SystemContext, definitions,
     definitions::{Qualify, Style},
@@ -475,6 +477,8 @@ fn other_fallible_function(source: &str, given: Arguments, context: &SystemConte
         "pg_current_xact_id" => context.state.transaction_id().map(transaction_id),
         "pg_cancel_backend" => context.state.cancel_backend(pid()).map(Datum::Bool),
         "pg_terminate_backend" => context.state.terminate_backend(pid()).map(Datum::Bool),
+        "pg_reload_conf" => context.state.ask_process(Request::Reload).map(Datum::Bool),
+        "pg_stop_server" => context.state.ask_process(Request::Stop).map(Datum::Bool),
         "pg_dump_done" => saved(given.text(0), context, false),
         "pg_restore_done" => saved(given.text(0), context, true),
         "pg_get_functiondef" => routines::definition(given.oid(0), context),

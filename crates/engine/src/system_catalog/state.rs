@@ -177,6 +177,9 @@ pub trait SystemState {
     /// Asks a session to give up its statement, or to end. False when there is no such session.
     fn cancel_backend(&self, pid: i32) -> Result<bool>;
     fn terminate_backend(&self, pid: i32) -> Result<bool>;
+
+    /// Asks the process for something that only administrators may ask for; false when there is no process.
+    fn ask_process(&self, request: crate::process::Request) -> Result<bool>;
     /// The schema of the session's temporary objects; zero until it has any.
     fn temporary_schema(&self) -> Oid;
     /// Bytes that a session holds beyond what is committed; None when there is no such session.

@@ -70,6 +70,10 @@ impl SystemState for Quiet {
     fn cancel_backend(&self, _: i32) -> Result<bool> {
         Ok(false)
     }
+    fn ask_process(&self, _: crate::process::Request) -> Result<bool> {
+        Ok(false)
+    }
+
     fn terminate_backend(&self, _: i32) -> Result<bool> {
         Ok(false)
     }
