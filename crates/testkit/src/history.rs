@@ -8,9 +8,14 @@
 //! rw  one read a list that the other appended to next  cycle of ww: G0, with wr: G1c, with one rw: G-single, with more: G2
 //! ```
 //!
+//! [`register`] does the same for registers, whose versions' order has to be inferred.
+//!
 //! **Does not know** how the history came about: over the wire or within a simulation.
 
 use std::collections::{HashMap, HashSet};
+
+#[path = "history/register.rs"]
+pub mod register;
 
 /// The isolation level that a history's transactions ran at, as far as it promises something of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,12 @@ pub enum Anomaly {
     IntermediateRead {
         transaction: usize,
     },
+    /// Two committed transactions replaced the same version of a register, which both had read.
+    LostUpdate {
+        key: u32,
+    },
+    /// A version of a register comes before itself.
+    CyclicVersions,
     WriteCycle,
     InformationCycle,
     SingleAntiDependencyCycle,
@@ -173,17 +184,10 @@ impl Appends {
     }
 }
 
-/// Between different transactions that are known to have committed.
+/// Between different transactions that may have committed.
 fn dependencies(transactions: &[Recorded], finals: &HashMap<u32, Vec<u32>>, appends: &Appends) -> Vec<Vec<(usize, Dependency)>> {
     let mut edges: Vec<Vec<(usize, Dependency)>> = vec![Vec::new(); transactions.len()];
-    let mut edge = |from: Option<usize>, to: Option<usize>, kind: Dependency| {
-        if let (Some(from), Some(to)) = (from, to)
-            && from != to
-            && !edges[from].contains(&(to, kind))
-        {
-            edges[from].push((to, kind));
-        }
-    };
+    let mut edge = |from, to, kind| add_edge(&mut edges, from, to, kind);
     for (&key, list) in finals {
         for pair in list.windows(2) {
             edge(appends.writer(key, pair[0]), appends.writer(key, pair[1]), Dependency::Write);
@@ -201,6 +205,15 @@ fn dependencies(transactions: &[Recorded], finals: &HashMap<u32, Vec<u32>>, appe
         }
     }
     edges
+}
+
+fn add_edge(edges: &mut [Vec<(usize, Dependency)>], from: Option<usize>, to: Option<usize>, kind: Dependency) {
+    if let (Some(from), Some(to)) = (from, to)
+        && from != to
+        && !edges[from].contains(&(to, kind))
+    {
+        edges[from].push((to, kind));
+    }
 }
 
 fn find_cycle(count: usize, edges: &[Vec<(usize, Dependency)>], promise: Promise) -> Option<Anomaly> {

@@ -59,6 +59,7 @@
 mod change_count;
 mod commit_log;
 pub mod lock;
+mod planted_faults;
 pub mod sequence;
 pub mod serializable;
 pub mod state;
@@ -68,6 +69,8 @@ pub mod write;
 
 pub use change_count::ChangeCount;
 pub use lock::{ListedLock, LockMode, LockTag, LockTarget, LockWait, SessionLocks, WaitHandle};
+#[cfg(any(test, feature = "planted-faults"))]
+pub use planted_faults::PlantedFault;
 pub use sequence::{SequenceValue, SessionSequences};
 pub use serializable::{ReadPredicate, RowFilter};
 pub use state::{CommitSeq, DatabaseState, TableVersion};

@@ -155,6 +155,13 @@ pub(crate) struct Certified {
     pub(crate) first_out: Option<CommitSeq>,
 }
 
+impl Certified {
+    /// As if the transaction had read nothing.
+    pub(crate) fn unread(snapshot: CommitSeq) -> Certified {
+        Certified { snapshot, reads: Arc::default(), first_out: None }
+    }
+}
+
 /// Committed SERIALIZABLE transactions that wrote nothing, for as long as somebody who ran beside them still runs.
 #[derive(Debug, Default)]
 pub(crate) struct CommittedReaders {

@@ -16,6 +16,7 @@ use crate::{
     ChangeCount, CommitSeq, DatabaseState, Transaction,
     commit_log::{CommitLog, LogReaders},
     lock::{HeldLocks, ListedLock, LockTable, Owner, SessionLocks},
+    planted_faults::PlantedFault,
     sequence::Sequences,
     serializable::{CommittedReaders, ReadersInProgress},
     transaction::TransactionOptions,
@@ -89,6 +90,11 @@ impl Store {
         // Rows keep their writers, whose ids must not come again.
         store.next_transaction.store(self.next_transaction.load(Ordering::Relaxed), Ordering::Relaxed);
         store
+    }
+
+    /// Whether a test has planted a fault.
+    pub(crate) fn has_fault(&self, fault: PlantedFault) -> bool {
+        self.locks.faults.has(fault)
     }
 
     /// The newest committed value.

@@ -18,6 +18,7 @@ use super::{
     tag::Tag,
     wait::Waiter,
 };
+use crate::planted_faults::PlantedFaults;
 
 const SHARDS: usize = 64;
 
@@ -31,6 +32,8 @@ pub(crate) struct LockTable {
     pub(super) detection: Mutex<()>,
     /// How many relations are locked, or wanted, in ACCESS EXCLUSIVE mode.
     exclusive: AtomicUsize,
+    /// Those of the whole store.
+    pub(crate) faults: PlantedFaults,
 }
 
 /// On cache lines of its own, so that shards do not slow each other down.
@@ -52,7 +55,13 @@ pub struct ListedLock {
 impl LockTable {
     pub(crate) fn new() -> Arc<LockTable> {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
-        Arc::new(LockTable { shards, waiting: Mutex::default(), detection: Mutex::default(), exclusive: AtomicUsize::new(0) })
+        Arc::new(LockTable {
+            shards,
+            waiting: Mutex::default(),
+            detection: Mutex::default(),
+            exclusive: AtomicUsize::new(0),
+            faults: PlantedFaults::default(),
+        })
     }
 
     /// The bits that choose a shard are not those that choose a place within it.

@@ -20,7 +20,7 @@ use crate::{
     change_count::{CountedTables, is_temporary},
     commit_log::LogEntry,
     lock::Tag,
-    serializable::{Certified, certify},
+    serializable::Certified,
     state::TableVersion,
     store::Published,
 };
@@ -120,7 +120,7 @@ impl Transaction {
         if let (Some(reads), Some(_)) = (self.reads.take(), &self.view) {
             let mut published = self.store.published.write();
             self.log_reader = None;
-            let certified = certify(&published, self.view_seq, &reads, &[])?;
+            let certified = self.certify(&published, &reads, &[])?;
             let (at, oldest) = (published.state.seq, self.store.log_readers.oldest());
             published.readers.push(at, certified, oldest);
         }
@@ -265,7 +265,7 @@ impl Transaction {
             }
         }
         self.check_shared_rows(published, changes)?;
-        let certified = certify(published, self.view_seq, &reads, &[changes])?;
+        let certified = self.certify(published, &reads, &[changes])?;
         if let Some(third) = certified.first_out {
             self.store.readers_in_progress.refuse_pivot(third, changes, &published.state.tables)?;
         }

@@ -10,7 +10,7 @@ use storage::{RowId, TableChanges, TableData, TableId, TxnId};
 use types::{Error, Result, SqlState};
 
 use super::Transaction;
-use crate::{CommitSeq, DatabaseState, commit_log::LogEntry, state::TableVersion};
+use crate::{CommitSeq, DatabaseState, commit_log::LogEntry, planted_faults::PlantedFault, state::TableVersion};
 
 /// Cloned by savepoints in O(1).
 pub(super) type PrivateTables =
@@ -116,7 +116,8 @@ impl Transaction {
             Some(version) => version,
             None => {
                 let mut version = TableVersion::clone(&newest);
-                for changes in self.changes_of(table) {
+                let is_lost = self.store.has_fault(PlantedFault::LostReapplication);
+                for changes in self.changes_of(table).filter(|_| !is_lost) {
                     version.data.apply(changes, self.id)?;
                 }
                 Arc::new(version)

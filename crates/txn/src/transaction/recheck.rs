@@ -14,7 +14,7 @@ use storage::{RowId, TableId};
 use types::Result;
 
 use super::{Transaction, private::PrivateTable};
-use crate::{StatementWrites, lock::Tag};
+use crate::{StatementWrites, lock::Tag, planted_faults::PlantedFault};
 
 impl Transaction {
     /// Takes the view on which a statement runs again after [`Transaction::stage_resumable`] could not finish.
@@ -44,7 +44,10 @@ impl Transaction {
             let now = &newest.tables[&table];
             for row in rows {
                 match (now.rows.get(row), now.rows.writer(row)) {
-                    (Some(values), Some(writer)) if version.data.rows.writer(row).is_some() => {
+                    (Some(mut values), Some(writer)) if version.data.rows.writer(row).is_some() => {
+                        if store.has_fault(PlantedFault::StaleRefresh) {
+                            values = version.data.rows.get(row).unwrap_or(values);
+                        }
                         version.data.update(row, writer, &values)?;
                     }
                     (None, _) if version.data.rows.writer(row).is_some() => version.data.delete(row)?,
