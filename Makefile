@@ -31,6 +31,7 @@ test: unit-tests client-tests
 unit-tests: install-build
 	cargo test --profile ci --workspace
 	cargo test --profile ci -p heliosdb-txn --features planted-faults --test simulation planted
+	cargo test --profile ci -p heliosdb-txn --features shuttle --test schedules
 
 client-tests: build install-clients
 	$(PYTHON) tools/client_tests.py --server $(SERVER)

@@ -6,16 +6,19 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use storage::{ChangeSet, RowId, TableId, TxnId};
+
+use crate::{
+    CommitSeq,
+    serializable::Certified,
     sync::{
-        Arc,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
-
-use parking_lot::Mutex;
-use storage::{ChangeSet, RowId, TableId, TxnId};
-
-use crate::{CommitSeq, serializable::Certified};
 
 /// Row changes kept are bounded to this many bytes; past it the oldest entries go.
 const MAX_BYTES: usize = 64 << 20;

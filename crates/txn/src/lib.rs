@@ -64,6 +64,7 @@ pub mod sequence;
 pub mod serializable;
 pub mod state;
 pub mod store;
+mod sync;
 pub mod transaction;
 pub mod write;
 

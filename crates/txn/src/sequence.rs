@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use catalog::SequenceDefinition;
 use hashbrown::HashMap;
-use parking_lot::{Mutex, RwLock};
 use types::{Error, Oid, Result, SqlState};
+
+use crate::sync::{Mutex, RwLock};
 
 /// How far a sequence has counted, as `SELECT last_value, is_called FROM sequence` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,11 +21,10 @@ use std::{
 };
 
 use hashbrown::{HashMap, HashSet};
-use parking_lot::Mutex;
 use storage::{ChangeSet, IndexId, Row, RowId, TableChanges, TableData, TableId, TxnId};
 use types::{Error, Result, SqlState};
 
-use crate::{CommitSeq, commit_log::LogEntry, state::Tables, store::Published};
+use crate::{CommitSeq, commit_log::LogEntry, state::Tables, store::Published, sync::Mutex};
 
 /// What a statement reads of a table, as narrowly as its plan knows.
 #[derive(Clone, Debug)]

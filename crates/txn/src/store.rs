@@ -1,15 +1,8 @@
 //! The published value of one database and the only door to change it.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use catalog::Catalog;
-use parking_lot::{Mutex, RwLock};
 use storage::{TableId, TxnId};
 
 use crate::{
@@ -19,6 +12,10 @@ use crate::{
     planted_faults::PlantedFault,
     sequence::Sequences,
     serializable::{CommittedReaders, ReadersInProgress},
+    sync::{
+        Mutex, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     transaction::TransactionOptions,
 };
 

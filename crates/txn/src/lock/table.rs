@@ -3,13 +3,9 @@
 //! Nobody holds two shards' mutexes at once, and wakers run after all are let go. The list of waiting requests is beside the shards and
 //! is touched only by those who wait, so that a lock nobody contends costs one mutex and no allocation.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashTable};
-use parking_lot::Mutex;
 use types::Error;
 
 use super::{
@@ -18,7 +14,13 @@ use super::{
     tag::Tag,
     wait::Waiter,
 };
-use crate::planted_faults::PlantedFaults;
+use crate::{
+    planted_faults::PlantedFaults,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 const SHARDS: usize = 64;
 

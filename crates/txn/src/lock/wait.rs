@@ -6,10 +6,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use parking_lot::Mutex;
 use types::{Error, Result};
 
 use super::{LockMode, LockTable, Owner, tag::Tag};
+use crate::sync::Mutex;
 
 /// One request in a queue. It waits once: its outcome, when set, is final.
 #[derive(Debug)]
