@@ -23,6 +23,8 @@ enum Kind {
     /// A whole number between these.
     Number(u64, u64),
     Choice(&'static [&'static str]),
+    /// A number of bytes, or auto.
+    Bytes,
 }
 
 /// The declaration of a key.
@@ -84,6 +86,18 @@ const KEYS: &[Key] = &[
         "0",
         "A transaction is rolled back after so many seconds; 0: never",
     ),
+    key(
+        "resource_quotas.memory_limit_per_user",
+        Kind::Number(0, 1 << 50),
+        "0",
+        "Bytes that a user's sessions and tables may take together; 0: any number",
+    ),
+    key(
+        "resource_quotas.memory_limit",
+        Kind::Bytes,
+        "auto",
+        "Bytes that the whole server may take; 0: any number; auto: four fifths of what the machine or its control group has",
+    ),
     key("resource_quotas.lock_timeout_ms", Kind::Number(0, DAY_SECS * 1000), "0", "How long to wait for a lock; 0: for ever"),
     key("locks.timeout_ms", Kind::Number(0, DAY_SECS * 1000), "0", "Another name of resource_quotas.lock_timeout_ms"),
     key("dump.on_shutdown", Kind::Flag, "false", "Dump the default database when the server or shell ends"),
@@ -101,8 +115,7 @@ const KEYS: &[Key] = &[
 ];
 
 /// Documented keys that a later version brings.
-const LATER: &[&str] =
-    &["server.http_port", "resource_quotas.memory_limit_per_user", "audit.enabled", "audit.file", "audit.log_statements"];
+const LATER: &[&str] = &["server.http_port", "audit.enabled", "audit.file", "audit.log_statements"];
 
 /// A key, the flag that gave it, and its value.
 pub(crate) type FlagValue = (&'static str, &'static str, String);
@@ -190,9 +203,9 @@ impl Configuration {
                     return Err(wrong(format!("there is no key {full}{}", nearest(&full, &all_names()))));
                 };
                 let value = match (key.kind, value) {
-                    (Kind::Text | Kind::Choice(_), Value::String(text)) => text.clone(),
+                    (Kind::Text | Kind::Choice(_) | Kind::Bytes, Value::String(text)) => text.clone(),
                     (Kind::Flag, Value::Boolean(flag)) => flag.to_string(),
-                    (Kind::Number(..), Value::Integer(number)) => number.to_string(),
+                    (Kind::Number(..) | Kind::Bytes, Value::Integer(number)) => number.to_string(),
                     (kind, other) => {
                         return Err(wrong(format!("{full} is {}, and not {}", kind.words(), other.type_str())));
                     }
@@ -207,6 +220,7 @@ impl Configuration {
         let refused = || Failure::usage(format!("{}: \"{value}\" is not {} ({source})", key.name, key.kind.words()));
         let value = match key.kind {
             Kind::Text => value.to_owned(),
+            Kind::Bytes if value == "auto" || value.parse::<u64>().is_ok_and(|bytes| bytes <= 1 << 50) => value.to_owned(),
             Kind::Flag if matches!(value, "true" | "false") => value.to_owned(),
             Kind::Number(least, most) if value.parse::<u64>().is_ok_and(|number| (least..=most).contains(&number)) => {
                 value.to_owned()
@@ -369,6 +383,13 @@ impl Configuration {
         shown
     }
 
+    fn memory_limit(&self) -> usize {
+        match self.text("resource_quotas.memory_limit") {
+            "auto" => engine::memory::machine_bytes().map_or(0, |bytes| bytes / 5 * 4),
+            bytes => bytes.parse().expect("numbers are checked when they are set"),
+        }
+    }
+
     /// What sessions are granted.
     pub(crate) fn limits(&self) -> SessionLimits {
         let lock_ms = match self.source("locks.timeout_ms") {
@@ -385,6 +406,8 @@ impl Configuration {
             idle_session_ms: self.number("session.timeout_secs") * 1000,
             transaction_ms: self.number("resource_quotas.transaction_timeout_secs") * 1000,
             lock_wait_ms: lock_ms,
+            memory_per_user: usize::try_from(self.number("resource_quotas.memory_limit_per_user")).unwrap_or(usize::MAX),
+            memory: self.memory_limit(),
             defaults: vec![
                 ("lock_timeout".to_owned(), lock_ms.to_string()),
                 ("default_transaction_isolation".to_owned(), isolation),
@@ -426,13 +449,15 @@ impl Kind {
             Kind::Flag => "true or false".to_owned(),
             Kind::Number(least, most) => format!("a whole number from {least} to {most}"),
             Kind::Choice(choices) => format!("one of {}", choices.join(", ")),
+            Kind::Bytes => "a number of bytes, or auto".to_owned(),
         }
     }
 
     fn quoted(self, value: &str) -> String {
         match self {
             Kind::Text | Kind::Choice(_) => format!("\"{value}\""),
-            Kind::Flag | Kind::Number(..) => value.to_owned(),
+            Kind::Bytes if value == "auto" => "\"auto\"".to_owned(),
+            Kind::Flag | Kind::Number(..) | Kind::Bytes => value.to_owned(),
         }
     }
 }
@@ -543,11 +568,12 @@ mod tests {
         let configuration = read(&format!(
             "[session]\ntimeout_secs = 3600\nmax_sessions_per_user = 10\ndefault_isolation_level = \"REPEATABLE_READ\"\n\
              [auth]\nmethod = \"password\"\n[[auth.users]]\nusername = \"alice\"\npassword_hash = \"{hash}\"\nroles = [\"read\", \"write\"]\n\
-             [resource_quotas]\nconnection_limit_per_user = 5\ntransaction_timeout_secs = 300\nlock_timeout_ms = 30000\n"
+             [resource_quotas]\nmemory_limit_per_user = 1073741824\nconnection_limit_per_user = 5\ntransaction_timeout_secs = 300\nlock_timeout_ms = 30000\n"
         ))
         .unwrap();
         let limits = configuration.limits();
         assert_eq!((limits.sessions_per_user, limits.idle_session_ms, limits.transaction_ms), (5, 3_600_000, 300_000));
+        assert_eq!(limits.memory_per_user, 1 << 30);
         assert!(limits.defaults.contains(&("lock_timeout".into(), "30000".into())));
         assert!(limits.defaults.contains(&("default_transaction_isolation".into(), "repeatable read".into())));
         assert_eq!(configuration.auth_method(), AuthMethod::Password);

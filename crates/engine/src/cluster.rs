@@ -17,6 +17,7 @@ use crate::{
     access::{self, Authority},
     clock,
     limits::SessionLimits,
+    memory::{ServerMemory, SessionMemory, TableMemory},
     notification::NotificationQueue,
     plan_cache::PlanCache,
     process::{Process, Request},
@@ -34,6 +35,7 @@ pub struct Database {
     pub(crate) plans: Arc<PlanCache>,
     pub(crate) shapes: Arc<ShapeCache>,
     pub(crate) notifications: Arc<NotificationQueue>,
+    pub(crate) table_memory: Arc<TableMemory>,
 }
 
 /// Everything that sessions share.
@@ -48,6 +50,7 @@ pub struct Cluster {
     limits_set: Mutex<TimestampTz>,
     process: OnceLock<Process>,
     pub(crate) timer: Timer,
+    pub memory: Arc<ServerMemory>,
     pub started: TimestampTz,
 }
 
@@ -97,6 +100,7 @@ impl Cluster {
             limits_set: Mutex::new(clock::now()),
             process: OnceLock::new(),
             timer: Timer::default(),
+            memory: Arc::default(),
             started: clock::now(),
         };
         for (oid, name, is_template, allow_connections) in [
@@ -120,6 +124,7 @@ impl Cluster {
             plans: Arc::default(),
             shapes: Arc::default(),
             notifications: Arc::default(),
+            table_memory: Arc::default(),
         };
         self.databases.write().insert(name.into(), Arc::new(database));
     }
@@ -197,6 +202,7 @@ impl Cluster {
             plans: old.plans.clone(),
             shapes: old.shapes.clone(),
             notifications: old.notifications.clone(),
+            table_memory: old.table_memory.clone(),
         };
         databases.insert(new_name.into(), Arc::new(renamed));
         Ok(())
@@ -263,6 +269,7 @@ impl Cluster {
         for session in self.sessions() {
             session.settings.lock().follow_server(&before, &limits);
         }
+        self.memory.set_limits(limits.memory_per_user, limits.memory);
         Ok(())
     }
 
@@ -360,7 +367,8 @@ impl Cluster {
         settings.set_internal("session_authorization", &role.name);
         let pid = self.next_pid.fetch_add(1, Ordering::Relaxed);
         let roles = self.roles.clone();
-        let mut shared = SessionShared::new(pid, role, roles, &database, settings, options.client);
+        let memory = SessionMemory::new(self.memory.user(role.oid, Some(&role.name)))?;
+        let mut shared = SessionShared::new(pid, role, roles, &database, settings, options.client, memory);
         shared.tls = options.tls;
         let shared = Arc::new(shared);
         shared.sync_identity();

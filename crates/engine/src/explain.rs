@@ -84,11 +84,13 @@ async fn run_instrumented(
         }
         let writes = execution.writes();
         let instrumentation = execution.instrumentation();
+        let memory = execution.take_write_memory();
         drop(execution);
         let staged = session.open_transaction()?.txn.stage(&writes);
         session.end_statement();
         match staged {
             Staged::Done => {
+                session.take_staged(&writes, memory)?;
                 session.follow_up_planned(planned, &writes).await?;
                 return Ok(instrumentation);
             }

@@ -19,6 +19,7 @@ mod ddl;
 mod definition_text;
 mod explain;
 pub mod limits;
+pub mod memory;
 mod notification;
 pub mod offload;
 pub mod password;

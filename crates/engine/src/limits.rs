@@ -12,6 +12,10 @@ pub struct SessionLimits {
     pub sessions_per_user: usize,
     pub idle_session_ms: u64,
     pub transaction_ms: u64,
+    /// Bytes that a user's sessions and tables may take together.
+    pub memory_per_user: usize,
+    /// Bytes that all of them may take.
+    pub memory: usize,
     pub lock_wait_ms: u64,
     /// Settings that sessions start with: lock_timeout, default_transaction_isolation.
     pub defaults: Vec<(String, String)>,

@@ -26,6 +26,7 @@ pub mod extended;
 pub mod hooks;
 pub(crate) mod identity;
 mod lock_rows;
+mod memory;
 mod notify;
 pub(crate) mod on_commit;
 pub mod outcome;

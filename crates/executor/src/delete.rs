@@ -12,7 +12,7 @@ use crate::{
     insert::returning,
     new_row::row_of,
     node::{Compiler, Node, Operator, Typed, columns, layout, position},
-    run::Run,
+    run::{Run, changed_size},
     update::{old_rows, untouched},
 };
 
@@ -66,7 +66,7 @@ impl Operator for Delete {
                 continue;
             }
             let old = old_rows(&source, &node.old_row, &node.physical);
-            run.shared.write(&node.relation, |writes| {
+            run.shared.write(&node.relation, (old.len, changed_size(&old)), |writes| {
                 writes.deletes.extend(row_ids.iter().enumerate().map(|(row, id)| (*id, row_of(&old, row))));
             })?;
             if node.counted {

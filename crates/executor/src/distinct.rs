@@ -8,7 +8,7 @@ use types::{Result, SqlType};
 
 use crate::{
     key_table::KeyTable,
-    memory::Reservation,
+    memory::{Reservation, columns_size},
     node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
     run::Run,
 };
@@ -32,14 +32,13 @@ struct Distinct {
     node: Arc<DistinctNode>,
     input: Box<dyn Operator>,
     seen: KeyTable,
-    accounted: usize,
     memory: Reservation,
 }
 
 impl Node for DistinctNode {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>> {
         let input = self.input.clone().open(run)?;
-        Ok(Box::new(Distinct { input, seen: KeyTable::new(&self.types), accounted: 0, memory: run.reservation(), node: self }))
+        Ok(Box::new(Distinct { input, seen: KeyTable::new(&self.types), memory: run.reservation(), node: self }))
     }
 }
 
@@ -53,10 +52,9 @@ impl Operator for Distinct {
                 None => batch.columns.clone(),
             };
             fresh.clear();
+            self.memory.grow_to(self.seen.size_with(batch.len, columns_size(&keys)))?;
             self.seen.insert(&keys, batch.len, &mut numbers, &mut fresh)?;
-            let held = self.seen.heap_size();
-            self.memory.grow(held - self.accounted)?;
-            self.accounted = held;
+            self.memory.shrink(self.memory.bytes().saturating_sub(self.seen.heap_size()));
             match fresh.len() {
                 0 => {}
                 all if all == batch.len => return Ok(Some(batch)),

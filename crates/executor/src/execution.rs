@@ -7,7 +7,7 @@ use txn::StatementWrites;
 use types::Result;
 
 use crate::{
-    Instrumentation, cte,
+    Instrumentation, Reservation, cte,
     node::{Node, Operator, pick},
     run::{Run, modifies},
 };
@@ -61,6 +61,11 @@ impl Execution {
     pub fn writes(&mut self) -> StatementWrites {
         debug_assert!(self.done, "a statement's writes are complete only when its rows are exhausted");
         std::mem::take(&mut self.run.shared.writes.lock())
+    }
+
+    /// What the changes hold, and will hold once they are staged: for whoever takes them.
+    pub fn take_write_memory(&mut self) -> Reservation {
+        std::mem::replace(&mut self.run.shared.write_memory.lock(), self.run.reservation())
     }
 
     /// Rows returned by a query, or changed by a data-modifying statement: the number of its command tag.

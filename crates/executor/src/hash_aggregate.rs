@@ -14,7 +14,7 @@ use types::{Datum, Physical, Result, SqlType};
 use crate::{
     BATCH_ROWS,
     key_table::KeyTable,
-    memory::Reservation,
+    memory::{Reservation, columns_size},
     node::{Compiler, Node, Operator, Typed, columns, compile_all, layout, slice},
     run::Run,
 };
@@ -55,10 +55,14 @@ struct Groups {
     keys: Vec<Column>,
     feeds: Vec<Feed>,
     accounted: usize,
+    /// Rows since then.
+    unaccounted: usize,
+    /// For the table of keys.
+    table_memory: Reservation,
 }
 
 impl Groups {
-    fn new(set: &[usize], node: &AggregateNode) -> Result<Groups> {
+    fn new(set: &[usize], node: &AggregateNode, run: &Run) -> Result<Groups> {
         let types: Vec<SqlType> = set.iter().map(|&key| node.key_types[key]).collect();
         Ok(Groups {
             set: set.to_vec(),
@@ -66,6 +70,8 @@ impl Groups {
             keys: types.iter().map(|ty| Column::new(ty.physical)).collect(),
             feeds: node.calls.iter().map(Feed::new).collect::<Result<_>>()?,
             accounted: 0,
+            unaccounted: 0,
+            table_memory: run.reservation(),
         })
     }
 
@@ -79,6 +85,7 @@ impl Groups {
             None => groups.resize(batch.len, 0),
             Some(table) => {
                 let own: Vec<Arc<Column>> = self.set.iter().map(|&key| keys[key].clone()).collect();
+                self.table_memory.grow_to(table.size_with(batch.len, columns_size(&own)))?;
                 table.insert(&own, batch.len, &mut groups, &mut fresh)?;
                 if !fresh.is_empty() {
                     for (kept, column) in self.keys.iter_mut().zip(&own) {
@@ -94,12 +101,19 @@ impl Groups {
         Ok(())
     }
 
+    /// Without the table of keys.
     fn heap_size(&self) -> usize {
         let keys: usize = self.keys.iter().map(Column::heap_size).sum();
-        keys + self.table.as_ref().map_or(0, KeyTable::heap_size) + self.feeds.iter().map(Feed::heap_size).sum::<usize>()
+        keys + self.feeds.iter().map(Feed::heap_size).sum::<usize>()
     }
 
-    fn account(&mut self, memory: &mut Reservation) -> Result<()> {
+    /// Asks for what has come since; with many groups not after every batch, for all of them are looked at.
+    fn account(&mut self, rows: usize, memory: &mut Reservation) -> Result<()> {
+        self.unaccounted += rows;
+        if self.unaccounted * 4 < self.len() {
+            return Ok(());
+        }
+        self.unaccounted = 0;
         let held = self.heap_size();
         memory.grow(held.saturating_sub(self.accounted))?;
         self.accounted = self.accounted.max(held);
@@ -146,19 +160,23 @@ impl Node for AggregateNode {
 impl Aggregate {
     fn compute(&mut self, run: &Run) -> Result<Vec<Batch>> {
         let node = &self.node;
-        let mut sets = node.sets.iter().map(|set| Groups::new(set, node)).collect::<Result<Vec<_>>>()?;
+        let mut sets = node.sets.iter().map(|set| Groups::new(set, node, run)).collect::<Result<Vec<_>>>()?;
         let mut input = node.input.clone().open(run)?;
         while let Some(batch) = input.next(run)? {
             run.context.check_cancelled()?;
             let keys = columns(&node.keys, &batch, &run.context)?;
             for groups in &mut sets {
                 groups.add(node, &batch, &keys, run)?;
-                groups.account(&mut self.memory)?;
+                groups.account(batch.len, &mut self.memory)?;
             }
         }
         drop(input);
         let mut results = Vec::with_capacity(sets.len());
         for groups in sets {
+            // The results, and those of texts and arrays once more while they are made.
+            let mut working = self.memory.beside();
+            working.grow(groups.feeds.iter().map(Feed::heap_size).sum())?;
+            self.memory.grow(groups.feeds.iter().map(Feed::heap_size).sum())?;
             let batch = groups.finish(node, run)?;
             if batch.len > 0 {
                 results.push(batch);

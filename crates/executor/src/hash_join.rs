@@ -15,7 +15,7 @@ use types::{Datum, Physical, Result, SqlType};
 use crate::{
     BATCH_ROWS,
     key_table::{KeyTable, NONE},
-    memory::Reservation,
+    memory::{Reservation, columns_size},
     nested_loop::nulls,
     node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
     row_key::{any_null, concatenate},
@@ -102,11 +102,14 @@ impl HashJoinNode {
         let mut table = KeyTable::new(&self.key_types);
         let (mut heads, mut next, mut batches) = (Vec::new(), Vec::new(), Vec::new());
         let (mut numbers, mut fresh) = (Vec::new(), Vec::new());
-        let (mut count, mut has_null_key, mut accounted) = (0_usize, false, 0);
+        let (mut count, mut has_null_key) = (0_usize, false);
+        let mut table_memory = memory.beside();
         while let Some(batch) = input.next(run)? {
             run.context.check_cancelled()?;
             memory.grow_by_batch(&batch)?;
             let keys = columns(&self.right_keys, &batch, &run.context)?;
+            // Chains and heads are vectors that double as they grow.
+            table_memory.grow_to(table.size_with(batch.len, columns_size(&keys)) + 12 * (count + batch.len))?;
             table.insert(&keys, batch.len, &mut numbers, &mut fresh)?;
             heads.resize(table.len(), NONE);
             for (row, &number) in numbers.iter().enumerate() {
@@ -120,10 +123,12 @@ impl HashJoinNode {
                 *head = (count + row) as u32;
             }
             count += batch.len;
-            memory.grow(table.heap_size().saturating_sub(accounted) + batch.len * 4)?;
-            accounted = table.heap_size();
             batches.push(batch);
         }
+        // The rows are copied as they are put together, a column at a time.
+        let mut twice = memory.beside();
+        twice.grow(memory.bytes())?;
+        memory.grow(count)?;
         let mut rows = concatenate(batches, &self.right_physical);
         for (column, physical) in rows.columns.iter_mut().zip(&self.right_physical) {
             let mut padded = Column::with_capacity(*physical, count + 1);
@@ -132,6 +137,7 @@ impl HashJoinNode {
             *column = Arc::new(padded);
         }
         rows.len += 1;
+        memory.absorb(table_memory);
         let matched = if self.keeps_right() { vec![false; count] } else { Vec::new() };
         Ok(Built { table, heads, next, rows, count, has_null_key, matched })
     }

@@ -11,6 +11,7 @@ use plan::{
 use types::Result;
 
 use crate::{
+    memory::batch_size,
     new_row::NewRows,
     node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
     on_conflict::{Conflicts, OnConflictNode},
@@ -73,7 +74,8 @@ impl Operator for Insert {
             let written = match (&node.on_conflict, &mut self.conflicts) {
                 (Some(on_conflict), Some(conflicts)) => conflicts.resolve(on_conflict, &node.rows, rows, run)?,
                 _ => {
-                    run.shared.write(&node.relation, |writes| writes.inserts.push(rows.clone()))?;
+                    let size = (rows.len, batch_size(&rows));
+                    run.shared.write(&node.relation, size, |writes| writes.inserts.push(rows.clone()))?;
                     rows
                 }
             };

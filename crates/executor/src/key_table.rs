@@ -51,8 +51,21 @@ impl KeyTable {
 
     pub(crate) fn heap_size(&self) -> usize {
         match &self.keys {
-            Keys::Integer { table, .. } => table.capacity() * 16,
-            Keys::Bytes { table, heap, ends, .. } => table.capacity() * 16 + heap.capacity() + ends.capacity() * 8,
+            Keys::Integer { table, .. } => table.capacity() * 20,
+            Keys::Bytes { table, heap, ends, .. } => table.capacity() * 20 + heap.capacity() + ends.capacity() * 8,
+        }
+    }
+
+    /// Bytes held at most once so many rows, whose keys take so many bytes, have been inserted; and while a table moves to a larger one.
+    pub(crate) fn size_with(&self, rows: usize, bytes: usize) -> usize {
+        let grown =
+            |length: usize, capacity: usize| if length > capacity { capacity + length.max(2 * capacity) } else { capacity };
+        match &self.keys {
+            Keys::Integer { table, .. } => grown(table.len() + rows, table.capacity()) * 20,
+            Keys::Bytes { table, heap, ends, .. } => {
+                let entries = grown(table.len() + rows, table.capacity()) * 20;
+                entries + grown(heap.len() + bytes + 16 * rows, heap.capacity()) + grown(ends.len() + rows, ends.capacity()) * 8
+            }
         }
     }
 

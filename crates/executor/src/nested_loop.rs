@@ -9,7 +9,7 @@ use types::{Datum, Physical, Result};
 
 use crate::{
     BATCH_ROWS,
-    memory::Reservation,
+    memory::{Reservation, batch_size},
     node::{Compiler, Node, Operator, layout},
     row_key::concatenate,
     run::Run,
@@ -64,6 +64,8 @@ struct NestedLoop {
     ready: VecDeque<Batch>,
     unmatched_given: bool,
     memory: Reservation,
+    /// For the batches in `ready`: one left row may have any number of pairs.
+    ready_memory: Reservation,
 }
 
 impl Node for NestedLoopNode {
@@ -78,6 +80,7 @@ impl Node for NestedLoopNode {
             ready: VecDeque::new(),
             unmatched_given: false,
             memory: run.reservation(),
+            ready_memory: run.reservation(),
         }))
     }
 }
@@ -86,6 +89,7 @@ impl Operator for NestedLoop {
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         loop {
             if let Some(batch) = self.ready.pop_front() {
+                self.ready_memory.shrink(batch_size(&batch));
                 return Ok(Some(batch));
             }
             run.context.check_cancelled()?;
@@ -124,6 +128,9 @@ impl NestedLoop {
             self.memory.grow_by_batch(&batch)?;
             batches.push(batch);
         }
+        let mut twice = self.memory.beside();
+        twice.grow(self.memory.bytes())?;
+        self.memory.grow(batches.iter().map(|batch| batch.len).sum())?;
         let right = concatenate(batches, &self.node.right_physical);
         let matched = vec![false; right.len];
         self.right = Some((right, matched));
@@ -158,7 +165,9 @@ impl NestedLoop {
                 right_matched[right_rows[pair as usize] as usize] = true;
             }
             if !matches!(self.node.kind, JoinKind::Semi | JoinKind::Anti) && !kept.is_empty() {
-                self.ready.push_back(if kept.len() == pairs.len { pairs } else { pairs.take(&kept) });
+                let pairs = if kept.len() == pairs.len { pairs } else { pairs.take(&kept) };
+                self.ready_memory.grow_by_batch(&pairs)?;
+                self.ready.push_back(pairs);
             }
             if matches!(self.node.kind, JoinKind::Semi | JoinKind::Anti) && matched.iter().all(|matched| *matched) {
                 break;
@@ -227,6 +236,7 @@ impl NestedLoop {
                 break;
             }
             if !existence && pairs.len > 0 {
+                self.ready_memory.grow_by_batch(&pairs)?;
                 self.ready.push_back(pairs);
             }
         }

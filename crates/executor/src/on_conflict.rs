@@ -11,10 +11,11 @@ use txn::{LockMode, LockTag, ReadPredicate};
 use types::{Datum, Error, Oid, Result, SqlState};
 
 use crate::{
+    memory::batch_size,
     new_row::{NewRows, row_of},
     node::{Typed, ids},
     row_key::concatenate,
-    run::Run,
+    run::{Run, changed_size},
 };
 
 /// A compiled ON CONFLICT clause.
@@ -133,7 +134,7 @@ impl Conflicts {
         }
         let fresh = if inserted.len() == proposed.len { proposed.clone() } else { proposed.take(&inserted) };
         if fresh.len > 0 {
-            run.shared.write(&node.relation, |writes| writes.inserts.push(fresh.clone()))?;
+            run.shared.write(&node.relation, (fresh.len, batch_size(&fresh)), |writes| writes.inserts.push(fresh.clone()))?;
         }
         let Some(update) = &node.update else { return Ok(fresh) };
         if conflicting.is_empty() {
@@ -181,7 +182,7 @@ impl OnConflictNode {
             columns[*at] = value.column(&pairs, &run.context)?;
         }
         let new = rows.finish(Batch { columns, len: pairs.len }, run)?;
-        run.shared.write(&self.relation, |writes| {
+        run.shared.write(&self.relation, (kept.len(), 2 * changed_size(&new)), |writes| {
             for (position, &at) in kept.iter().enumerate() {
                 let (id, old) = &existing[at as usize];
                 writes.updates.push((*id, old.clone(), row_of(&new, position)));

@@ -8,6 +8,7 @@ use types::{Error, Result, SqlType};
 
 use crate::{
     key_table::KeyTable,
+    memory::{Reservation, batch_size},
     node::{Compiler, Node, Operator, layout, pick, positions},
     run::{Run, WorkTable},
 };
@@ -44,13 +45,26 @@ struct RecursiveUnion {
     fresh: Vec<Batch>,
     seen: Option<KeyTable>,
     done: bool,
+    seen_memory: Reservation,
+    fresh_memory: Reservation,
+    work_memory: Reservation,
 }
 
 impl Node for RecursiveUnionNode {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>> {
         let input = self.initial.0.clone().open(run)?;
         let seen = (!self.all).then(|| KeyTable::new(&self.types));
-        Ok(Box::new(RecursiveUnion { node: self, input, round: None, fresh: Vec::new(), seen, done: false }))
+        Ok(Box::new(RecursiveUnion {
+            node: self,
+            input,
+            round: None,
+            fresh: Vec::new(),
+            seen,
+            done: false,
+            seen_memory: run.reservation(),
+            fresh_memory: run.reservation(),
+            work_memory: run.reservation(),
+        }))
     }
 }
 
@@ -64,10 +78,12 @@ impl Operator for RecursiveUnion {
                 let mut batch = pick(&batch, positions);
                 if let Some(seen) = &mut self.seen {
                     new.clear();
+                    self.seen_memory.grow_to(seen.size_with(batch.len, batch_size(&batch)))?;
                     seen.insert(&batch.columns, batch.len, &mut numbers, &mut new)?;
                     batch = batch.take(&new);
                 }
                 if batch.len > 0 {
+                    self.fresh_memory.grow_by_batch(&batch)?;
                     self.fresh.push(batch.clone());
                     return Ok(Some(batch));
                 }
@@ -78,6 +94,8 @@ impl Operator for RecursiveUnion {
                 self.done = true;
                 break;
             }
+            // The work table of the round before has gone with its operator.
+            self.work_memory = std::mem::replace(&mut self.fresh_memory, run.reservation());
             let mut round = run.clone();
             round.work = Some(Arc::new(WorkTable { cte: self.node.cte, batches, outer: run.work.clone() }));
             self.input = self.node.recursive.0.clone().open(&round)?;

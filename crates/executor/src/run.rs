@@ -18,7 +18,12 @@ use storage::{RowId, TableData, TableId};
 use txn::{LockMode, LockTag, ReadPredicate, StatementWrites, TableWrites};
 use types::{Datum, Error, Result};
 
-use crate::{MemoryBudget, Prepared, cte::CteSlot, instrument::Instrumentation, memory::Reservation};
+use crate::{
+    MemoryBudget, Prepared,
+    cte::CteSlot,
+    instrument::Instrumentation,
+    memory::{Reservation, batch_size},
+};
 
 /// The view a statement runs against; the engine implements it over its transaction.
 pub trait Tables: Send + Sync {
@@ -42,6 +47,14 @@ pub trait Tables: Send + Sync {
     }
 }
 
+/// What a lock of a row or a key takes, and being remembered by its owner.
+const LOCK_BYTES: usize = 160;
+
+/// Bytes of a batch as rows to be locked and changed.
+pub(crate) fn changed_size(batch: &Batch) -> usize {
+    batch_size(batch) + batch.len * (batch.columns.len() * size_of::<Datum>() + LOCK_BYTES)
+}
+
 /// State of one execution, shared by all its operators and subplans.
 pub(crate) struct Shared {
     pub(crate) prepared: Arc<Prepared>,
@@ -51,6 +64,7 @@ pub(crate) struct Shared {
     opened: Mutex<SmallVec<[(TableId, TableData); 2]>>,
     pub(crate) ctes: Vec<CteSlot>,
     pub(crate) writes: Mutex<StatementWrites>,
+    pub(crate) write_memory: Mutex<Reservation>,
     /// Rows this statement has updated or deleted: a row is changed once.
     touched: Mutex<HashSet<(TableId, RowId)>>,
     row_count: AtomicU64,
@@ -59,8 +73,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(prepared: Arc<Prepared>, tables: Arc<dyn Tables>) -> Shared {
+        let memory = tables.memory();
         Shared {
-            memory: tables.memory(),
+            write_memory: Mutex::new(Reservation::new(memory.clone())),
+            memory,
             ctes: prepared.ctes.iter().map(|_| CteSlot::default()).collect(),
             instrumentation: prepared.instrumented.then(|| Arc::new(Instrumentation::default())),
             prepared,
@@ -87,8 +103,16 @@ impl Shared {
         self.touched.lock().insert((table, row))
     }
 
-    /// Edits the writes of a table, adding its entry first when there is none.
-    pub(crate) fn write<T>(&self, relation: &catalog::Relation, edit: impl FnOnce(&mut TableWrites) -> T) -> Result<T> {
+    /// Edits the writes of a table, adding its entry first when there is none. They are going to hold so many bytes more for these rows.
+    pub(crate) fn write<T>(
+        &self,
+        relation: &catalog::Relation,
+        (rows, bytes): (usize, usize),
+        edit: impl FnOnce(&mut TableWrites) -> T,
+    ) -> Result<T> {
+        // Once they are staged they stand in the change set and, before or at commit, in the table; each row and key has its lock.
+        let locks = rows * relation.indexes.len() * LOCK_BYTES;
+        self.write_memory.lock().grow(bytes.saturating_mul(2).saturating_add(locks))?;
         let table = relation.storage().ok_or_else(|| Error::internal("a relation without rows is written"))?;
         let mut writes = self.writes.lock();
         let at = match writes.tables.iter().position(|writes| writes.table == table) {

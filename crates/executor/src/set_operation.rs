@@ -9,7 +9,7 @@ use types::{Physical, Result, SqlType};
 use crate::{
     BATCH_ROWS,
     key_table::{KeyTable, NONE},
-    memory::Reservation,
+    memory::{Reservation, batch_size},
     node::{Compiler, Node, Operator, layout, pick, positions},
     row_key::concatenate,
     run::Run,
@@ -57,12 +57,14 @@ impl SetOperation {
         let node = &self.node;
         let mut table = KeyTable::new(&node.types);
         let (mut numbers, mut fresh) = (Vec::new(), Vec::new());
+        let mut table_memory = self.memory.beside();
         let (mut left_counts, mut firsts): (Vec<u64>, Vec<Batch>) = (Vec::new(), Vec::new());
         let mut input = node.left.0.clone().open(run)?;
         while let Some(batch) = input.next(run)? {
             run.context.check_cancelled()?;
             let batch = pick(&batch, &node.left.1);
             fresh.clear();
+            table_memory.grow_to(table.size_with(batch.len, batch_size(&batch)) + 16 * table.len())?;
             table.insert(&batch.columns, batch.len, &mut numbers, &mut fresh)?;
             left_counts.resize(table.len(), 0);
             numbers.iter().for_each(|&number| left_counts[number as usize] += 1);
@@ -89,9 +91,13 @@ impl SetOperation {
                 (SetOperator::Except, false) => u64::from(*right == 0),
                 (SetOperator::Union, _) => unreachable!("UNION is planned as Append and Distinct"),
             };
+            table_memory.grow(copies as usize * size_of::<u32>())?;
             rows.extend((0..copies).map(|_| number as u32));
         }
         let physical: Vec<Physical> = node.types.iter().map(|ty| ty.physical).collect();
+        let mut twice = self.memory.beside();
+        twice.grow(self.memory.bytes())?;
+        self.memory.grow(rows.len() * size_of::<u32>())?;
         Ok((concatenate(firsts, &physical), rows))
     }
 }

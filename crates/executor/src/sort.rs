@@ -63,24 +63,33 @@ impl Sort {
         while let Some(batch) = input.next(run)? {
             run.context.check_cancelled()?;
             rows += batch.len;
-            if self.wanted == usize::MAX {
-                self.memory.grow_by_batch(&batch)?;
-            }
+            self.memory.grow_by_batch(&batch)?;
             batches.push(batch);
             if rows > prune_at {
                 let (batch, order) = self.order(std::mem::take(&mut batches), run)?;
                 let kept = batch.take(&order[..self.wanted.min(order.len())]);
+                drop(batch);
                 rows = kept.len;
+                self.memory.shrink(usize::MAX);
+                self.memory.grow_by_batch(&kept)?;
                 batches.push(kept);
             }
         }
+        self.memory.grow(rows * size_of::<u32>())?;
         self.sorted = Some(self.order(batches, run)?);
         Ok(())
     }
 
     fn order(&self, batches: Vec<Batch>, run: &Run) -> Result<(Batch, Vec<u32>)> {
+        // While they are put together the rows are there twice; then come the keys.
+        let mut working = self.memory.beside();
+        if batches.len() > 1 {
+            batches.iter().try_for_each(|batch| working.grow_by_batch(batch))?;
+        }
         let batch = concatenate(batches, &self.node.physical);
+        working.shrink(usize::MAX);
         let keys = self.node.keys.evaluate(&batch, &run.context)?;
+        working.grow(self.node.keys.working_memory(&keys, batch.len))?;
         let order = self.node.keys.order(&keys, batch.len, &run.context)?;
         Ok((batch, order))
     }

@@ -57,6 +57,16 @@ impl SortKeys {
         self.keys.iter().zip(columns).try_for_each(|(key, column)| append_ordered(column, row, key.order, key.trimmed, bytes))
     }
 
+    /// Bytes that ordering rows with these keys takes, the keys themselves included.
+    pub(crate) fn working_memory(&self, columns: &[Arc<Column>], rows: usize) -> usize {
+        let keys: usize = columns.iter().map(|column| column.heap_size()).sum();
+        match &self.keys[..] {
+            [key] if is_integer(key.expression.physical) => keys + rows * 32,
+            // Encoded, a value is hardly ever an eighth larger than it was, and ten bytes for its ends.
+            _ => 2 * keys + keys / 8 + rows * (40 + 10 * columns.len()),
+        }
+    }
+
     /// The rows in order; equal ones keep theirs.
     pub(crate) fn order(&self, columns: &[Arc<Column>], rows: usize, context: &EvalContext) -> Result<Vec<u32>> {
         if let [key] = &self.keys[..]

@@ -18,6 +18,7 @@ use types::{Array, Datum, Error, Oid, Physical, Record, Result, SqlState, SqlTyp
 
 use crate::{
     key_table::{KeyTable, NONE},
+    memory::{Reservation, batch_size},
     node::{Compiler, Node, layout, pick, positions},
     row_key::{any_null, concatenate, datums_key},
     run::{Run, Shared},
@@ -64,6 +65,8 @@ struct State {
     results: HashMap<Vec<u8>, Datum>,
     /// The rows of an uncorrelated subquery, for comparisons.
     rows: Option<Arc<Rows>>,
+    /// For `results`.
+    memory: Option<Reservation>,
 }
 
 /// All rows of a subquery, with a table of their keys when they can be looked up.
@@ -72,6 +75,7 @@ struct Rows {
     table: Option<KeyTable>,
     /// Rows with a NULL in some column.
     with_null: Vec<u32>,
+    _memory: Reservation,
 }
 
 impl Subplans {
@@ -113,14 +117,19 @@ impl Subplans {
         })
     }
 
-    fn rows(&self, subquery: &Subquery, context: &EvalContext) -> Result<Batch> {
+    /// All rows, and what they hold in memory.
+    fn rows(&self, subquery: &Subquery, context: &EvalContext) -> Result<(Batch, Reservation)> {
         let mut batches = Vec::new();
+        let mut memory = Reservation::new(self.shared.memory.clone());
         self.execute(subquery, usize::MAX, context, |batch| {
+            memory.grow_by_batch(&batch)?;
             batches.push(batch);
             Ok(true)
         })?;
+        let mut twice = memory.beside();
+        twice.grow(memory.bytes())?;
         let physical: Vec<Physical> = self.node(subquery).types.iter().map(|ty| ty.physical).collect();
-        Ok(concatenate(batches, &physical))
+        Ok((concatenate(batches, &physical), memory))
     }
 
     /// The result of every kind but a comparison.
@@ -156,7 +165,8 @@ impl Subplans {
                 })
             }
             SubqueryKind::Array { element_type } => {
-                let rows = self.rows(subquery, context)?;
+                let (rows, mut memory) = self.rows(subquery, context)?;
+                memory.grow(memory.bytes() + rows.len * size_of::<Datum>())?;
                 let elements: Vec<Datum> = (0..rows.len).map(|row| rows.datum(0, row)).collect();
                 array(*element_type, elements).map(|array| Datum::Array(Arc::new(array)))
             }
@@ -223,15 +233,16 @@ impl Subplans {
         if let Some(rows) = &self.state(subquery).lock().rows {
             return Ok(rows.clone());
         }
-        let batch = self.rows(subquery, context)?;
+        let (batch, mut memory) = self.rows(subquery, context)?;
         let (mut table, mut with_null) = (None, Vec::new());
         if lookup_kind(subquery, &self.node(subquery).types).is_some() {
             let mut keys = KeyTable::new(&self.node(subquery).types);
+            memory.grow(keys.size_with(batch.len, batch_size(&batch)))?;
             keys.insert(&batch.columns, batch.len, &mut Vec::new(), &mut Vec::new())?;
             table = Some(keys);
             with_null = (0..batch.len as u32).filter(|row| any_null(&batch.columns, *row as usize)).collect();
         }
-        let rows = Arc::new(Rows { batch, table, with_null });
+        let rows = Arc::new(Rows { batch, table, with_null, _memory: memory });
         self.state(subquery).lock().rows = Some(rows.clone());
         Ok(rows)
     }
@@ -292,12 +303,15 @@ impl SubplanRunner for Subplans {
             return Ok(known.clone());
         }
         let result = match &subquery.kind {
-            SubqueryKind::Compare { .. } => self.compare(subquery, left, &self.rows(subquery, context)?, context)?,
+            SubqueryKind::Compare { .. } => self.compare(subquery, left, &self.rows(subquery, context)?.0, context)?,
             _ => self.value(subquery, context)?,
         };
         if let Some(key) = key {
-            let results = &mut self.state(subquery).lock().results;
-            if results.len() < MEMO_LIMIT {
+            let mut state = self.state(subquery).lock();
+            let State { results, memory, .. } = &mut *state;
+            let memory = memory.get_or_insert_with(|| Reservation::new(self.shared.memory.clone()));
+            // Without room it is computed again.
+            if results.len() < MEMO_LIMIT && memory.grow(2 * key.len() + result.heap_size() + 96).is_ok() {
                 results.insert(key, result.clone());
             }
         }

@@ -161,13 +161,19 @@ impl CompiledCall {
         })
     }
 
-    fn evaluate(&self, sorted: &Sorted, window: &Window, run: &Run) -> Result<Arc<Column>> {
+    fn evaluate(&self, sorted: &Sorted, window: &Window, memory: &mut Reservation, run: &Run) -> Result<Arc<Column>> {
         match &self.aggregate {
-            Some(aggregate) => functions::aggregate(self, aggregate, sorted, window, run),
-            None => functions::evaluate(self, sorted, window, run),
+            Some(aggregate) => functions::aggregate(self, aggregate, sorted, window, memory, run),
+            None => {
+                memory.grow(sorted.batch.len * RESULT_BYTES)?;
+                functions::evaluate(self, sorted, window, run)
+            }
         }
     }
 }
+
+/// What a result takes in its column, at least; texts share their bytes with the rows they come from.
+const RESULT_BYTES: usize = 8;
 
 struct WindowOperator {
     node: Arc<WindowNode>,
@@ -192,10 +198,19 @@ impl WindowOperator {
             self.memory.grow_by_batch(&batch)?;
             batches.push(batch);
         }
+        let mut working = self.memory.beside();
+        working.grow(self.memory.bytes())?;
         let mut batch = concatenate(batches, &node.physical);
+        working.shrink(usize::MAX);
         for window in &node.windows {
+            // Keys, a sorted copy, peers and groups.
+            working.grow(window.sort.working_memory(&batch.columns, batch.len).saturating_add(16 * batch.len))?;
             let mut sorted = window.sort(batch, run)?;
-            let results = window.calls.iter().map(|call| call.evaluate(&sorted, window, run)).collect::<Result<Vec<_>>>()?;
+            let mut results = Vec::with_capacity(window.calls.len());
+            for call in &window.calls {
+                results.push(call.evaluate(&sorted, window, &mut self.memory, run)?);
+            }
+            working.shrink(usize::MAX);
             sorted.batch.columns.extend(results);
             batch = sorted.batch;
         }

@@ -113,6 +113,10 @@ pub trait SessionHooks: Send + Sync {
     fn run_long(&self, work: &mut dyn FnMut()) {
         work();
     }
+    /// Errors: 53200 when a value of so many bytes would not find room. To be asked before a large one is made.
+    fn check_memory(&self, _bytes: usize) -> Result<()> {
+        Ok(())
+    }
     fn next_value(&self, sequence: Oid) -> Result<i64>;
     fn current_value(&self, sequence: Oid) -> Result<i64>;
     fn last_value(&self) -> Result<i64>;

@@ -57,6 +57,8 @@ pub(crate) struct Connection {
     notified: Arc<Notify>,
     /// Since when the client has said nothing.
     silent_since: Option<Instant>,
+    /// For `input`, when it is large.
+    input_memory: Option<engine::memory::Reservation>,
 }
 
 /// What to do after a message.
@@ -81,6 +83,7 @@ impl Connection {
             terminated: Arc::new(Notify::new()),
             notified: Arc::new(Notify::new()),
             silent_since: None,
+            input_memory: None,
         }
     }
 
@@ -148,6 +151,9 @@ impl Connection {
                 Ok(None) => {
                     self.forward_notifications(session).await?;
                     self.flush().await?;
+                    if let Err(error) = self.count_input(session) {
+                        return self.refuse(&error).await;
+                    }
                     if self.read_or_expire(session).await? == Next::Close {
                         return Ok(());
                     }
@@ -155,6 +161,21 @@ impl Connection {
                 Err(error) => return self.refuse(&error).await,
             }
         }
+    }
+
+    /// Counts the memory of a message that has not come whole.
+    fn count_input(&mut self, session: &Session) -> Result<(), Error> {
+        /// Within what is counted for every session.
+        const SMALL: usize = 16 * 1024;
+        if self.input.capacity() <= SMALL {
+            self.input_memory = None;
+            return Ok(());
+        }
+        let memory = self.input_memory.get_or_insert_with(|| session.reservation());
+        // The buffer doubles when it is full.
+        let wanted = 2 * self.input.capacity();
+        memory.shrink(memory.bytes().saturating_sub(wanted));
+        memory.grow(wanted.saturating_sub(memory.bytes()))
     }
 
     /// Waits for the client no longer than it may stay silent.

@@ -110,8 +110,9 @@ impl Connection {
                             Err(error) => return Ok(Err(error)),
                         },
                     };
-                    encoder.encode(&batch, &mut self.output);
-                    self.flush_if_full().await?;
+                    if let Err(error) = self.send_rows(session, encoder, &batch).await? {
+                        return Ok(Err(session.refuse_message(error)));
+                    }
                 }
                 PortalStep::Suspended => {
                     backend::plain(&mut self.output, b's');

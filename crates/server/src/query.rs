@@ -3,10 +3,11 @@
 use std::{io, sync::Arc};
 
 use engine::{Session, session::Outcome};
+use expr::Batch;
 use types::Error;
 
 use crate::{
-    connection::Connection,
+    connection::{Connection, FLUSH_BYTES},
     copy::CopyState,
     protocol::{backend, rows::RowEncoder},
 };
@@ -84,6 +85,24 @@ impl Connection {
         self.ready(session);
     }
 
+    /// Sends a batch, a buffer full at a time: a result is never held whole, and a client that reads nothing is waited for.
+    pub(crate) async fn send_rows(
+        &mut self,
+        session: &mut Session,
+        encoder: &mut RowEncoder,
+        batch: &Batch,
+    ) -> io::Result<Result<(), Error>> {
+        if let Err(error) = session.check_room_to_send(batch) {
+            return Ok(Err(error));
+        }
+        let mut row = 0;
+        while row < batch.len {
+            row = encoder.encode_some(batch, row, FLUSH_BYTES, &mut self.output);
+            self.flush_if_full().await?;
+        }
+        Ok(Ok(()))
+    }
+
     /// Sends a statement's result; its transaction, if implicit, commits before the command tag goes out.
     async fn send_outcome(&mut self, session: &mut Session, outcome: Outcome, last: bool) -> io::Result<Result<(), Error>> {
         let tag = match outcome {
@@ -97,11 +116,14 @@ impl Connection {
                 let mut encoder = RowEncoder::new(&rows.columns, &[], settings, resolver);
                 loop {
                     match session.next_batch(&mut rows) {
-                        Ok(Some(batch)) => encoder.encode(&batch, &mut self.output),
+                        Ok(Some(batch)) => {
+                            if let Err(error) = self.send_rows(session, &mut encoder, &batch).await? {
+                                return Ok(Err(session.refuse_message(error)));
+                            }
+                        }
                         Ok(None) => break,
                         Err(error) => return Ok(Err(error)),
                     }
-                    self.flush_if_full().await?;
                 }
                 Some(rows.tag())
             }

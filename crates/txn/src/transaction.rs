@@ -221,6 +221,12 @@ impl Transaction {
         }
     }
 
+    /// Tables whose content this transaction makes, replaces or removes as a whole.
+    pub fn replaced_tables(&self) -> Vec<TableId> {
+        let is_whole = |table: &private::PrivateTable| !matches!(table, private::PrivateTable::Changed(_));
+        self.private.iter().filter(|(_, private)| is_whole(private)).map(|(&table, _)| table).collect()
+    }
+
     /// The catalog as this statement sees it.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog

@@ -4,7 +4,7 @@ use crate::definition_text;
 use std::{io::Read, sync::Arc};
 
 use catalog::Relation;
-use executor::Prepared;
+use executor::{Prepared, Reservation};
 use expr::{Batch, ColumnId};
 use pg_query::protobuf::CopyStmt;
 use plan::{
@@ -57,6 +57,9 @@ pub struct CopyIn {
     references: Option<Arc<References>>,
     count: u64,
     ended: bool,
+    /// For the changes so far, and for what is not decoded yet.
+    memory: Reservation,
+    buffer_memory: Reservation,
 }
 
 impl Session {
@@ -104,6 +107,8 @@ impl Session {
             resolver: names,
             writes: StatementWrites::default(),
             count: 0,
+            memory: self.reservation(),
+            buffer_memory: self.reservation(),
             ended: false,
         })
     }
@@ -246,6 +251,9 @@ impl CopyIn {
     ///
     /// Errors: 22P04, 22P02 and the like, with the line as context.
     pub fn feed(&mut self, data: &[u8]) -> Result<()> {
+        // A line may be split over any number of pieces; a vector doubles as it grows.
+        self.buffer_memory.shrink(usize::MAX);
+        self.buffer_memory.grow(2 * (self.buffer.len() + data.len()))?;
         self.buffer.extend_from_slice(data);
         self.decode(false)
     }
@@ -418,6 +426,7 @@ impl CopyIn {
         while execution.next_batch()?.is_some() {}
         self.count += execution.row_count();
         let writes = execution.writes();
+        self.memory.absorb(execution.take_write_memory());
         for table in writes.tables {
             match self.writes.tables.iter_mut().find(|known| known.table == table.table) {
                 Some(known) => known.inserts.extend(table.inserts),
@@ -432,12 +441,14 @@ impl CopyIn {
         self.decode(true)?;
         self.flush()?;
         let writes = std::mem::take(&mut self.writes);
+        session.check_owners(&writes, &self.memory)?;
         // The data cannot be asked for again: it stays staged while a lock is waited for.
         loop {
             session.begin_statement()?;
             session.end_statement();
             match session.open_transaction()?.txn.stage(&writes) {
                 Staged::Done => {
+                    session.take_staged(&writes, std::mem::replace(&mut self.memory, session.reservation()))?;
                     session.check_statement_keys()?;
                     if let Some(references) = &self.references {
                         Box::pin(session.follow_up(references, &writes)).await?;

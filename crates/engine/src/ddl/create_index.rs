@@ -20,6 +20,9 @@ use crate::session::{Outcome, Session, environment, utility::command};
 /// Access methods whose indexes the ordered tree serves. The others (gin, gist, brin, spgist) answer questions it cannot.
 const METHODS: &[&str] = &["btree", "hash"];
 
+/// What an entry takes while an index is built and in it, about.
+const INDEX_ENTRY_BYTES: usize = 64;
+
 impl Session {
     pub(crate) async fn create_index(&mut self, statement: &IndexStmt) -> Result<Outcome> {
         if statement.concurrent {
@@ -44,6 +47,8 @@ impl Session {
         let environment = self.environment(names)?;
         let context = environment::eval_context(self, Arc::from([]))?;
         let (definition, column_names) = index_definition(statement, method, &table, &environment)?;
+        let rows = self.open_transaction()?.txn.table(storage)?.rows.len();
+        self.grow_transaction(rows * INDEX_ENTRY_BYTES)?;
         let offload = self.offload.clone();
         let txn = self.open_transaction()?.txn.clone();
         run_offloaded(&*offload, true, || {

@@ -4,6 +4,7 @@ use crate::definition_text;
 use std::sync::Arc;
 
 use catalog::{Attribute, Persistence, Relation, RelationKind};
+use executor::batch_size;
 use pg_query::{
     NodeEnum,
     protobuf::{CreateTableAsStmt, IntoClause, Node, ObjectType, RefreshMatViewStmt, SelectStmt},
@@ -92,6 +93,8 @@ impl Session {
         let mut len = 0;
         let mut columns: Vec<Column> = planned.columns.iter().map(|column| Column::new(column.ty.physical)).collect();
         while let Some(batch) = self.next_batch(&mut rows)? {
+            // Collected, put together and stored.
+            self.grow_transaction(2 * batch_size(&batch))?;
             columns.iter_mut().zip(&batch.columns).for_each(|(column, more)| column.append(more));
             len += batch.len;
         }
@@ -157,7 +160,10 @@ impl Session {
             self.begin_statement()?;
             self.end_statement();
             match self.open_transaction()?.txn.stage(&writes) {
-                Staged::Done => return Ok(()),
+                Staged::Done => {
+                    let memory = self.reservation();
+                    return self.take_staged(&writes, memory);
+                }
                 Staged::Wait(wait) => self.wait_for_lock(wait).await?,
                 Staged::Stale => self.shared.cancellation.check()?,
                 Staged::Failed(error) => return Err(error),

@@ -181,6 +181,7 @@ impl Session {
         if !self.shared.roles().has_rights_of(me, new.oid) {
             return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, "permission denied to reassign objects"));
         }
+        self.open_transaction()?.gives_away = true;
         self.open_transaction()?.txn.change_schema(|change| {
             for owner in &owners {
                 for target in owned_objects(change.catalog, *owner) {

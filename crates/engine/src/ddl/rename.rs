@@ -266,6 +266,7 @@ impl Session {
 
     pub(super) fn set_owner_of(&mut self, relation: &Arc<Relation>, role: Option<&RoleSpec>) -> Result<()> {
         let owner = self.role_oid(role)?;
+        self.open_transaction()?.gives_away = true;
         self.change_owner(AclTarget::Relation(relation.oid), owner)
     }
 }

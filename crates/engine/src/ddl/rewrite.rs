@@ -75,6 +75,7 @@ impl Session {
         let names = self.names()?;
         // Computed before the definitions are touched: a default may draw from a sequence, which asks the transaction.
         let data = self.open_transaction()?.txn.table(storage)?;
+        self.grow_transaction(data.heap_size())?;
         let mut fresh = with_column_replaced(&data, &physical, position, |chunk, slots| {
             context.check_cancelled()?;
             let columns = chunk.columns().iter().map(|column| Arc::new(column.take(slots))).collect();

@@ -4,6 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use executor::{Reservation, batch_size};
 use pg_query::protobuf::{DeclareCursorStmt, FetchDirection, FetchStmt};
 use plan::OutputColumn;
 use types::{Datum, Error, Result, SqlState, TimestampTz};
@@ -21,6 +22,7 @@ pub(crate) struct Cursor {
     /// Rows read so far; all of them once `complete`.
     passed: Vec<Vec<Datum>>,
     complete: bool,
+    memory: Reservation,
     /// 0: before the first row; n: on the n-th; passed.len() + 1: after the last.
     position: usize,
 }
@@ -56,6 +58,7 @@ impl Session {
             rows,
             passed: Vec::new(),
             complete: false,
+            memory: self.reservation(),
             position: 0,
         };
         if is_holdable {
@@ -126,7 +129,10 @@ impl Cursor {
     fn read_until(&mut self, session: &mut Session, count: usize) -> Result<()> {
         while !self.complete && self.passed.len() < count {
             match session.next_batch(&mut self.rows)? {
-                Some(batch) => self.passed.extend((0..batch.len).map(|row| batch.row(row))),
+                Some(batch) => {
+                    self.memory.grow(batch_size(&batch) + batch.len * (24 + size_of::<Datum>() * batch.columns.len()))?;
+                    self.passed.extend((0..batch.len).map(|row| batch.row(row)));
+                }
                 None => self.complete = true,
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use binder::parse::ParsedStatement;
+use executor::Reservation;
 use expr::Batch;
 use pg_query::NodeEnum;
 use plan::OutputColumn;
@@ -10,6 +11,10 @@ use types::{Datum, Error, Oid, Result, SqlState, SqlType, TimestampTz};
 
 use super::{Outcome, Rows, Session, query::Planned};
 use crate::clock;
+
+/// What a prepared statement takes, about, and for each byte of its text a tree and a plan.
+const STATEMENT_BYTES: usize = 1024;
+const TREE_BYTES: usize = 32;
 
 /// A statement parsed and analysed once, run many times.
 pub struct PreparedStatement {
@@ -24,6 +29,7 @@ pub struct PreparedStatement {
     planned: parking_lot::Mutex<Option<Arc<Planned>>>,
     pub prepared_at: TimestampTz,
     pub from_sql: bool,
+    _memory: Reservation,
 }
 
 /// A statement with its parameters, being run.
@@ -33,6 +39,7 @@ pub struct Portal {
     /// Result formats as the client asked: 0 text, 1 binary; none, one for all, or one a column.
     pub formats: Vec<i16>,
     state: PortalState,
+    _memory: Reservation,
 }
 
 enum PortalState {
@@ -127,6 +134,8 @@ impl Session {
         hints: &[Option<SqlType>],
         from_sql: bool,
     ) -> Result<Arc<PreparedStatement>> {
+        let mut memory = self.reservation();
+        memory.grow(STATEMENT_BYTES + TREE_BYTES * text.len())?;
         let mut prepared = PreparedStatement {
             name: name.into(),
             text: text.clone(),
@@ -136,6 +145,7 @@ impl Session {
             planned: parking_lot::Mutex::new(None),
             prepared_at: clock::now(),
             from_sql,
+            _memory: memory,
         };
         if let Some(statement) = statement {
             self.refuse_in_failed_block(super::statement::is_way_out(&statement.node))?;
@@ -210,7 +220,10 @@ impl Session {
         if !portal.is_empty() && self.portals.contains_key(portal) {
             return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{portal}\" already exists")));
         }
-        let opened = Portal { statement, parameters: parameters.into(), formats, state: PortalState::Ready };
+        let mut memory = self.reservation();
+        let values = parameters.iter().map(|value| size_of::<Datum>() + value.heap_size()).sum::<usize>();
+        memory.grow(size_of::<Portal>() + values)?;
+        let opened = Portal { statement, parameters: parameters.into(), formats, state: PortalState::Ready, _memory: memory };
         self.portals.insert(portal.into(), opened);
         Ok(())
     }

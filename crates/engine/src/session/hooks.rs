@@ -67,6 +67,10 @@ impl Hooks {
         }
     }
 
+    pub(crate) fn memory(&self) -> Arc<crate::memory::SessionMemory> {
+        self.shared.memory.clone()
+    }
+
     pub(crate) fn forget_sequences(&self) {
         self.sequences.lock().discard();
     }
@@ -200,6 +204,10 @@ impl SessionHooks for Hooks {
     fn run_long(&self, work: &mut dyn FnMut()) {
         let offload = self.offload.lock().clone();
         offload.run(work);
+    }
+
+    fn check_memory(&self, bytes: usize) -> Result<()> {
+        self.shared.memory.check(bytes)
     }
 
     fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>> {

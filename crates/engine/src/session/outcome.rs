@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use executor::Execution;
+use executor::{Execution, Reservation};
 use expr::Batch;
 use plan::OutputColumn;
 use types::Datum;
@@ -44,6 +44,8 @@ pub struct Rows {
     pub(crate) sent: u64,
     /// The statement's timeout, armed while its rows are being computed.
     pub(crate) deadline: Option<Deadline>,
+    /// For rows that are there already.
+    pub(crate) memory: Option<Reservation>,
 }
 
 pub(crate) enum RowSource {
@@ -64,7 +66,13 @@ pub(crate) enum Tag {
 
 impl Rows {
     pub(crate) fn buffered(columns: Arc<[OutputColumn]>, batches: impl Into<VecDeque<Batch>>, tag: Tag) -> Rows {
-        Rows { columns, source: RowSource::Buffered(batches.into()), tag, sent: 0, deadline: None }
+        Rows { columns, source: RowSource::Buffered(batches.into()), tag, sent: 0, deadline: None, memory: None }
+    }
+
+    /// The same, with what its rows hold in memory.
+    pub(crate) fn holding(mut self, memory: Reservation) -> Rows {
+        self.memory = Some(memory);
+        self
     }
 
     /// Rows of values, for statements that are not queries.

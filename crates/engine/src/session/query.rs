@@ -6,7 +6,7 @@ use std::{
 };
 
 use catalog::{Persistence, type_names::Names};
-use executor::{Execution, Prepared, Tables};
+use executor::{Execution, MemoryBudget, Prepared, Reservation, Tables};
 use expr::Batch;
 use pg_query::protobuf::Node;
 use plan::{
@@ -142,6 +142,7 @@ impl Session {
             tag: Tag::Counted("SELECT"),
             sent: 0,
             deadline: None,
+            memory: None,
         })
     }
 
@@ -162,15 +163,19 @@ impl Session {
             self.hooks.pending_notifications.lock().roll_back_to(notified);
             let mut execution = self.open_execution(planned, parameters.clone())?;
             let offload = self.offload.clone();
-            let batches = run_offloaded(&*offload, planned.is_long, || drain(&mut execution))?;
+            let mut result_memory = self.reservation();
+            let batches = run_offloaded(&*offload, planned.is_long, || drain(&mut execution, &mut result_memory))?;
             let writes = execution.writes();
             let count = execution.row_count();
+            let memory = execution.take_write_memory();
             drop(execution);
+            self.check_owners(&writes, &memory)?;
             let txn = &self.open_transaction()?.txn;
             let staged = if planned.starts_afresh { txn.stage(&writes) } else { txn.stage_resumable(&writes) };
             match staged {
                 Staged::Done => {
                     self.end_statement();
+                    self.take_staged(&writes, memory)?;
                     self.follow_up_planned(planned, &writes).await?;
                     let tag = match planned.command {
                         Command::Select => Tag::Counted("SELECT"),
@@ -178,7 +183,7 @@ impl Session {
                         Command::Update => Tag::Fixed(format!("UPDATE {count}")),
                         Command::Delete => Tag::Fixed(format!("DELETE {count}")),
                     };
-                    return Ok(Rows::buffered(planned.columns.clone(), batches, tag));
+                    return Ok(Rows::buffered(planned.columns.clone(), batches, tag).holding(result_memory));
                 }
                 Staged::Wait(wait) => self.wait_for_lock(wait).await?,
                 Staged::Stale => self.shared.cancellation.check()?,
@@ -351,9 +356,10 @@ const OUTGROWN_TIMES: usize = 4;
 const OUTGROWN_FROM: usize = 1_000;
 
 /// All rows of an execution.
-fn drain(execution: &mut Execution) -> Result<VecDeque<Batch>> {
+fn drain(execution: &mut Execution, memory: &mut Reservation) -> Result<VecDeque<Batch>> {
     let mut batches = VecDeque::new();
     while let Some(batch) = execution.next_batch()? {
+        memory.grow_by_batch(&batch)?;
         batches.push_back(batch);
     }
     Ok(batches)
@@ -382,6 +388,10 @@ impl Tables for StatementTables {
 
     fn notes_reads(&self) -> bool {
         self.notes_reads
+    }
+
+    fn memory(&self) -> Option<Arc<dyn MemoryBudget>> {
+        Some(self.hooks.memory())
     }
 
     fn note_read(&self, table: TableId, predicate: ReadPredicate) {

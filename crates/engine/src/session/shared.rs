@@ -19,6 +19,7 @@ use crate::{
     clock,
     cluster::Database,
     limits::tighter,
+    memory::SessionMemory,
     settings::Settings,
     timer::{Deadline, Timer},
 };
@@ -66,6 +67,7 @@ pub struct SessionShared {
     pub database_oid: types::Oid,
     pub client: Option<SocketAddr>,
     pub tls: Option<Arc<crate::TlsFacts>>,
+    pub(crate) memory: Arc<SessionMemory>,
     pub backend_start: TimestampTz,
     pub cancellation: Arc<Cancellation>,
     pub(crate) settings: Mutex<Settings>,
@@ -107,6 +109,7 @@ impl SessionShared {
         database: &Database,
         settings: Settings,
         client: Option<SocketAddr>,
+        memory: Arc<SessionMemory>,
     ) -> SessionShared {
         let now = clock::now();
         SessionShared {
@@ -117,6 +120,7 @@ impl SessionShared {
             database_oid: database.oid,
             client,
             tls: None,
+            memory,
             backend_start: now,
             cancellation: Arc::default(),
             settings: Mutex::new(settings),
@@ -196,9 +200,7 @@ impl SessionShared {
 
     /// Bytes the session holds beyond what is committed.
     pub(crate) fn memory_bytes(&self) -> i64 {
-        // The session's own structures: this part, its settings and its connection's buffers.
-        let listed = self.listed.lock();
-        (size_of::<SessionShared>() + 16 * 1024 + 256 * (listed.prepared.len() + listed.cursors.len())) as i64
+        i64::try_from(self.memory.used()).unwrap_or(i64::MAX)
     }
 
     /// Registers what ends the session's connection.

@@ -200,6 +200,10 @@ impl SharedTransaction {
         self.with(Transaction::prepare_commit)
     }
 
+    pub(crate) fn replaced_tables(&self) -> Vec<TableId> {
+        self.with(|transaction| transaction.replaced_tables())
+    }
+
     /// Publishes, and leaves no transaction behind either way.
     pub(crate) fn commit(&self) -> Result<CommitSeq> {
         let transaction = self.take().expect("only an open transaction is committed");

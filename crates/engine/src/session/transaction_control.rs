@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use executor::Reservation;
 use pg_query::protobuf::{TransactionStmt, TransactionStmtKind};
 use txn::{IsolationLevel, Savepoint, TransactionOptions};
 use types::{Error, FormatSettings, Result, SqlState, TimestampTz};
@@ -13,7 +14,7 @@ use super::{
     shared::ActivityState,
     shared_transaction::SharedTransaction,
 };
-use crate::{clock, notification::PendingMark, settings::SettingsMark};
+use crate::{clock, memory::WrittenTables, notification::PendingMark, settings::SettingsMark};
 
 /// What ReadyForQuery announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,11 @@ pub(crate) struct OpenTransaction {
     /// The transaction timeout has rolled it back; the next statement is told so.
     pub expired: bool,
     began: std::time::Instant,
+    /// For the changes, and for what will become of them at commit.
+    pub memory: Reservation,
+    pub written: WrittenTables,
+    /// ALTER ... OWNER TO or REASSIGN OWNED has run.
+    pub gives_away: bool,
 }
 
 struct NamedSavepoint {
@@ -51,6 +57,7 @@ struct NamedSavepoint {
     roles: Option<RoleChanges>,
     deferred: DeferredMark,
     notifications: PendingMark,
+    memory: usize,
 }
 
 /// Characteristics asked of the next transaction by SET TRANSACTION outside a block.
@@ -148,6 +155,9 @@ impl Session {
             in_statement: false,
             expired: false,
             began: std::time::Instant::now(),
+            memory: Reservation::new(Some(self.shared.memory.clone())),
+            written: WrittenTables::default(),
+            gives_away: false,
         });
     }
 
@@ -193,6 +203,7 @@ impl Session {
         *self.hooks.pending_notifications.lock() = Default::default();
         open.txn.put(self.database.store.begin(options, self.shared.pid));
         open.savepoints.clear();
+        open.memory.shrink(usize::MAX);
         (open.failed, open.expired) = (true, true);
         self.note_idle();
     }
@@ -204,6 +215,8 @@ impl Session {
             Some(open) if open.explicit => {
                 open.failed = true;
                 open.txn.fail();
+                let kept = open.savepoints.last().map_or(0, |savepoint| savepoint.memory);
+                open.memory.shrink(open.memory.bytes().saturating_sub(kept));
             }
             Some(_) => self.abandon_transaction(),
             None => {}
@@ -247,6 +260,7 @@ impl Session {
         }
         let Some(open) = self.transaction.take() else { return Ok(()) };
         self.close_transaction_portals();
+        let replaced = open.txn.replaced_tables();
         let role_changes = self.shared.role_changes.lock().take();
         let commit = || match role_changes {
             Some(changes) => self.cluster.clone().commit_roles(changes, || open.txn.commit()),
@@ -265,10 +279,25 @@ impl Session {
             Err(_) => settings.roll_back_to(open.settings_mark),
         }
         drop(settings);
+        if committed.is_ok() {
+            self.charge_tables(&open, &replaced);
+        }
+        drop(open);
         self.forget_ended_tables();
         self.after_transaction();
         self.shared.sync_identity();
         committed.map(|_| ())
+    }
+
+    /// What the transaction's changes hold is the tables' from now on, and so their owners'.
+    fn charge_tables(&self, open: &OpenTransaction, replaced: &[storage::TableId]) {
+        let (tables, memory) = (&self.database.table_memory, &self.cluster.memory);
+        if !open.written.is_empty() || !replaced.is_empty() {
+            tables.committed(&self.database.store, memory, &open.written, replaced);
+        }
+        if open.gives_away {
+            tables.owners_changed(&self.database.store.catalog(), memory);
+        }
     }
 
     /// All of a commit that may wait: deferred checks, then the locks of a SERIALIZABLE transaction and the checks made under them.
@@ -412,7 +441,8 @@ impl Session {
         let open = self.block("SAVEPOINT")?;
         let savepoint = open.txn.savepoint();
         let deferred = open.deferred.mark();
-        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles, deferred, notifications };
+        let memory = open.memory.bytes();
+        let savepoint = NamedSavepoint { name: name.to_owned(), savepoint, settings, roles, deferred, notifications, memory };
         open.savepoints.push(savepoint);
         Ok("SAVEPOINT")
     }
@@ -433,6 +463,7 @@ impl Session {
         let (savepoint, settings) = (open.savepoints[at].savepoint, open.savepoints[at].settings);
         let roles = open.savepoints[at].roles.clone();
         open.txn.rollback_to(savepoint);
+        open.memory.shrink(open.memory.bytes().saturating_sub(open.savepoints[at].memory));
         open.deferred.roll_back_to(&open.savepoints[at].deferred);
         open.failed = false;
         let notifications = open.savepoints[at].notifications;

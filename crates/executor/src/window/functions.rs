@@ -7,7 +7,7 @@ use storage::Column;
 use types::{Datum, Error, Result, SqlState};
 
 use super::{CompiledCall, Sorted, Window};
-use crate::{hash_aggregate::Call, run::Run};
+use crate::{hash_aggregate::Call, memory::Reservation, run::Run};
 
 /// Rows fed to accumulators at a time when every frame is fed on its own.
 const FRAME_ROWS: usize = 64 * 1024;
@@ -140,8 +140,11 @@ pub(super) fn aggregate(
     aggregate: &Call,
     sorted: &Sorted,
     window: &Window,
+    memory: &mut Reservation,
     run: &Run,
 ) -> Result<Arc<Column>> {
+    // Frames, and places for the results.
+    memory.grow(sorted.batch.len * (16 + size_of::<Datum>()))?;
     let frames = call.frame.frames(sorted, window, run)?;
     let arguments =
         Batch { columns: crate::node::columns(&aggregate.arguments, &sorted.batch, &run.context)?, len: sorted.batch.len };
@@ -164,7 +167,9 @@ pub(super) fn aggregate(
                     let rows: Vec<u32> = (fed..end).filter(|row| counted[*row]).map(|row| row as u32).collect();
                     accumulator.update(&vec![0; rows.len()], 1, &feed(&rows), &run.context)?;
                     fed = end;
-                    value = Some(accumulator.finish(1, &run.context)?.datum(0));
+                    let next = accumulator.finish(1, &run.context)?.datum(0);
+                    memory.grow(next.heap_size())?;
+                    value = Some(next);
                 }
                 result.push(value.as_ref().unwrap_or(&Datum::Null));
             }
@@ -183,6 +188,7 @@ pub(super) fn aggregate(
         }
         let mut accumulator = aggregate.accumulator()?;
         accumulator.update(&groups, row - first, &feed(&rows), &run.context)?;
+        memory.grow(accumulator.heap_size())?;
         result.append(&accumulator.finish(row - first, &run.context)?.as_ref().clone());
     }
     Ok(Arc::new(result))

@@ -15,13 +15,37 @@ use crate::{
     functions::json_build::{append_json, key_text, to_jsonb},
 };
 
+/// Asks for room within a batch, whose values may be large: the operator asks only before and after.
+struct Room<'a> {
+    before: usize,
+    asked: usize,
+    context: &'a EvalContext,
+}
+
+impl Room<'_> {
+    fn new(held: usize, context: &EvalContext) -> Room<'_> {
+        Room { before: held, asked: held, context }
+    }
+
+    fn check(&mut self, held: usize) -> Result<()> {
+        const STEP: usize = 1 << 20;
+        if held < self.asked + STEP {
+            return Ok(());
+        }
+        self.asked = held;
+        self.context.session.check_memory(held - self.before + STEP)
+    }
+}
+
 struct Strings {
     states: Vec<Option<Vec<u8>>>,
     bytes: bool,
+    /// Counted three times: a state moves as it grows, and what it leaves takes its time to go.
+    held: usize,
 }
 
 pub(super) fn strings(ty: SqlType) -> Box<dyn Accumulator> {
-    Box::new(Strings { states: Vec::new(), bytes: ty.physical == Physical::Bytes })
+    Box::new(Strings { states: Vec::new(), bytes: ty.physical == Physical::Bytes, held: 0 })
 }
 
 fn content(datum: &Datum) -> &[u8] {
@@ -33,21 +57,26 @@ fn content(datum: &Datum) -> &[u8] {
 }
 
 impl Accumulator for Strings {
-    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
+    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], context: &EvalContext) -> Result<()> {
         self.states.resize(group_count, None);
+        let mut room = Room::new(self.held, context);
         for (row, &group) in groups.iter().enumerate() {
             let value = arguments[0].datum(row);
             if value.is_null() {
                 continue;
             }
+            self.held += 3 * content(&value).len();
             match &mut self.states[group as usize] {
                 // The first value comes without its delimiter.
                 empty @ None => *empty = Some(content(&value).to_vec()),
                 Some(state) => {
-                    state.extend_from_slice(content(&arguments[1].datum(row)));
+                    let delimiter = arguments[1].datum(row);
+                    self.held += 3 * content(&delimiter).len();
+                    state.extend_from_slice(content(&delimiter));
                     state.extend_from_slice(content(&value));
                 }
             }
+            room.check(self.held)?;
         }
         Ok(())
     }
@@ -67,7 +96,7 @@ impl Accumulator for Strings {
     }
 
     fn heap_size(&self) -> usize {
-        self.states.iter().map(|state| 24 + state.as_ref().map_or(0, Vec::capacity)).sum()
+        self.states.capacity() * size_of::<Option<Vec<u8>>>() + self.held
     }
 }
 
@@ -75,11 +104,12 @@ struct Arrays {
     states: Vec<Vec<Datum>>,
     argument: SqlType,
     nested: bool,
+    held: usize,
 }
 
 pub(super) fn arrays(argument: Option<SqlType>) -> Box<dyn Accumulator> {
     let argument = argument.unwrap_or(SqlType::TEXT);
-    Box::new(Arrays { states: Vec::new(), argument, nested: is_array_type(argument) })
+    Box::new(Arrays { states: Vec::new(), argument, nested: is_array_type(argument), held: 0 })
 }
 
 /// Arrays of one shape as slices of one with a further dimension.
@@ -115,7 +145,10 @@ impl Accumulator for Arrays {
     fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
         self.states.resize(group_count, Vec::new());
         for (row, &group) in groups.iter().enumerate() {
-            self.states[group as usize].push(arguments[0].datum(row));
+            let value = arguments[0].datum(row);
+            // A place three times: a state moves as it grows, and what it leaves takes its time to go.
+            self.held += 3 * size_of::<Datum>() + value.heap_size();
+            self.states[group as usize].push(value);
         }
         Ok(())
     }
@@ -135,7 +168,7 @@ impl Accumulator for Arrays {
     }
 
     fn heap_size(&self) -> usize {
-        self.states.iter().flatten().map(|value| 24 + value.heap_size()).sum()
+        self.states.capacity() * size_of::<Vec<Datum>>() + self.held
     }
 }
 
@@ -145,6 +178,7 @@ struct Json {
     binary: bool,
     object: bool,
     types: Vec<SqlType>,
+    held: usize,
 }
 
 enum JsonState {
@@ -156,7 +190,7 @@ enum JsonState {
 
 pub(super) fn json(name: &'static str, types: &[SqlType]) -> Option<Box<dyn Accumulator>> {
     let (binary, object) = (name.starts_with("jsonb"), name.contains("object"));
-    Some(Box::new(Json { states: Vec::new(), binary, object, types: types.to_vec() }))
+    Some(Box::new(Json { states: Vec::new(), binary, object, types: types.to_vec(), held: 0 }))
 }
 
 impl Json {
@@ -176,11 +210,18 @@ impl Json {
             (false, true) => JsonState::Text("{ ".to_owned()),
             (false, false) => JsonState::Text("[".to_owned()),
         });
+        let text_before = if let JsonState::Text(text) = state { text.len() } else { 0 };
         match state {
-            JsonState::Elements(elements) => elements.push(to_jsonb(&values[0], types[0], context)?),
+            JsonState::Elements(elements) => {
+                let element = to_jsonb(&values[0], types[0], context)?;
+                self.held += 48 + element.heap_size();
+                elements.push(element);
+            }
             JsonState::Members(members) => {
                 let key = key_text(&values[0], types[0], context)?;
-                members.push((Arc::from(key), to_jsonb(&values[1], types[1], context)?));
+                let value = to_jsonb(&values[1], types[1], context)?;
+                self.held += 96 + key.len() + value.heap_size();
+                members.push((Arc::from(key), value));
             }
             JsonState::Text(text) if object => {
                 if text.len() > 2 {
@@ -199,6 +240,9 @@ impl Json {
                 append_json(&values[0], types[0], context, false, text);
             }
         }
+        if let Some(JsonState::Text(text)) = &self.states[group] {
+            self.held += 3 * (text.len() - text_before);
+        }
         Ok(())
     }
 }
@@ -206,9 +250,11 @@ impl Json {
 impl Accumulator for Json {
     fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], context: &EvalContext) -> Result<()> {
         self.states.resize_with(group_count, || None);
+        let mut room = Room::new(self.held, context);
         for (row, &group) in groups.iter().enumerate() {
             let values: Vec<Datum> = arguments.iter().map(|vector| vector.datum(row)).collect();
             self.add(group as usize, &values, context)?;
+            room.check(self.held)?;
         }
         Ok(())
     }
@@ -229,11 +275,6 @@ impl Accumulator for Json {
     }
 
     fn heap_size(&self) -> usize {
-        let size = |state: &JsonState| match state {
-            JsonState::Text(text) => text.capacity(),
-            JsonState::Elements(elements) => elements.iter().map(|element| 24 + element.heap_size()).sum(),
-            JsonState::Members(members) => members.iter().map(|(key, value)| 56 + key.len() + value.heap_size()).sum(),
-        };
-        self.states.iter().map(|state| 32 + state.as_ref().map_or(0, size)).sum()
+        self.states.capacity() * size_of::<Option<JsonState>>() + self.held
     }
 }

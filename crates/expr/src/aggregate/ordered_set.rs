@@ -25,6 +25,7 @@ struct OrderedSet {
     types: Vec<SqlType>,
     ty: SqlType,
     states: Vec<State>,
+    held: usize,
 }
 
 pub(super) fn ordered_set(call: &AggregateCall, types: &[SqlType]) -> Box<dyn Accumulator> {
@@ -35,6 +36,7 @@ pub(super) fn ordered_set(call: &AggregateCall, types: &[SqlType]) -> Box<dyn Ac
         types: types.to_vec(),
         ty: call.ty,
         states: Vec::new(),
+        held: 0,
     })
 }
 
@@ -175,7 +177,9 @@ impl Accumulator for OrderedSet {
         let (aggregated, direct) = arguments.split_at(self.arguments.min(arguments.len()));
         for (row, &group) in groups.iter().enumerate() {
             let state = &mut self.states[group as usize];
-            state.rows.push(aggregated.iter().map(|vector| vector.datum(row)).collect());
+            let values: Vec<Datum> = aggregated.iter().map(|vector| vector.datum(row)).collect();
+            self.held += 112 + values.iter().map(|value| size_of::<Datum>() + value.heap_size()).sum::<usize>();
+            state.rows.push(values);
             state.direct.get_or_insert_with(|| direct.iter().map(|vector| vector.datum(row)).collect());
         }
         Ok(())
@@ -188,6 +192,6 @@ impl Accumulator for OrderedSet {
     }
 
     fn heap_size(&self) -> usize {
-        self.states.iter().flat_map(|state| &state.rows).flatten().map(|value| 24 + value.heap_size()).sum()
+        self.states.capacity() * size_of::<State>() + self.held
     }
 }

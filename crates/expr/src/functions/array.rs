@@ -228,6 +228,9 @@ fn fill(cx: &Arguments<'_>, row: usize) -> Result<Array> {
         };
         dimensions.push(Dimension { length: *length, lower_bound });
     }
+    let count =
+        dimensions.iter().fold(1_usize, |count, length| count.saturating_mul(usize::try_from(length.length).unwrap_or(0)));
+    cx.check_memory(count.saturating_mul(size_of::<Datum>()))?;
     Array::filled(cx.element_type(None), &cx.datum(0, row), dimensions)
 }
 

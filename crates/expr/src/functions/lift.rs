@@ -14,6 +14,9 @@ use types::{
 use super::{CallSite, Function};
 use crate::{EvalContext, Vector};
 
+/// Results of fewer bytes are made without asking for room.
+const LARGE_RESULT: usize = 1 << 20;
+
 /// A call in progress: its argument vectors and everything around them.
 pub struct Arguments<'a> {
     pub vectors: &'a [Vector],
@@ -38,6 +41,11 @@ impl<'a> Arguments<'a> {
     /// The value as a Rust type: `cx.get::<&str>(0, row)`.
     pub fn get<A: Argument>(&self, argument: usize, row: usize) -> A::View<'a> {
         read::<A>(&self.vectors[argument], row)
+    }
+
+    /// 53200 when a result of so many bytes would not find room; small ones are not asked for.
+    pub fn check_memory(&self, bytes: usize) -> Result<()> {
+        if bytes < LARGE_RESULT { Ok(()) } else { self.context.session.check_memory(bytes) }
     }
 
     /// Rows for which a strict function is called; None when that is all of them.
@@ -251,6 +259,10 @@ pub trait Value: Sized {
     fn append_null(builder: &mut Self::Builder);
     fn finish(builder: Self::Builder) -> Column;
     fn into_datum(self) -> Datum;
+    /// Bytes beyond its place, where they may be many.
+    fn size(&self) -> usize {
+        0
+    }
 }
 
 /// Values of a fixed type being collected.
@@ -321,6 +333,10 @@ macro_rules! datum_values {
                 let $value = self;
                 $datum
             }
+
+            fn size(&self) -> usize {
+                ValueSize::bytes(self)
+            }
         }
     )*};
 }
@@ -338,6 +354,60 @@ datum_values! {
     BitString: value => Datum::Bit(Arc::new(value)),
     Record: value => Datum::Record(Arc::new(value)),
 }
+
+/// What a value holds, as far as that is told without going through it.
+trait ValueSize {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+impl ValueSize for Datum {
+    fn bytes(&self) -> usize {
+        match self {
+            Datum::Text(text) => text.len(),
+            Datum::Bytes(bytes) => bytes.len(),
+            Datum::Array(array) => ValueSize::bytes(&**array),
+            _ => 0,
+        }
+    }
+}
+
+impl ValueSize for Vec<u8> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl ValueSize for Arc<[u8]> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl ValueSize for Arc<str> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl ValueSize for Array {
+    fn bytes(&self) -> usize {
+        self.elements.len() * size_of::<Datum>()
+    }
+}
+
+impl ValueSize for Arc<Array> {
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
+}
+
+impl ValueSize for Jsonb {}
+impl ValueSize for Arc<Jsonb> {}
+impl ValueSize for Arc<EnumLabel> {}
+impl ValueSize for BitString {}
+impl ValueSize for Record {}
 
 macro_rules! text_values {
     ($($ty:ty),* $(,)?) => {$(
@@ -366,6 +436,10 @@ macro_rules! text_values {
 
             fn into_datum(self) -> Datum {
                 Datum::Text(self.into())
+            }
+
+            fn size(&self) -> usize {
+                self.len()
             }
         }
     )*};
@@ -423,17 +497,28 @@ fn collect<V: Value>(cx: &Arguments<'_>, row_value: &mut dyn FnMut(usize) -> Res
         if cx.site.function.strict && cx.vectors.iter().any(|vector| vector.is_null(0)) {
             return Ok(Vector::Constant(Datum::Null));
         }
-        return Ok(Vector::Constant(row_value(0)?.map_or(Datum::Null, V::into_datum)));
+        let Some(value) = row_value(0)? else { return Ok(Vector::Constant(Datum::Null)) };
+        cx.check_memory(value.size())?;
+        return Ok(Vector::Constant(value.into_datum()));
     }
     let computed = cx.computed_rows();
     let mut builder = V::builder(cx.site.ty.physical, cx.len);
+    let (mut bytes, mut asked) = (0_usize, LARGE_RESULT);
     for row in 0..cx.len {
         if computed.as_ref().is_some_and(|rows| !rows.get(row)) {
             V::append_null(&mut builder);
             continue;
         }
         match row_value(row)? {
-            Some(value) => value.append(&mut builder),
+            Some(value) => {
+                bytes += value.size();
+                if bytes >= asked {
+                    // A column doubles as it grows.
+                    cx.check_memory(2 * bytes)?;
+                    asked = bytes + LARGE_RESULT;
+                }
+                value.append(&mut builder);
+            }
             None => V::append_null(&mut builder),
         }
     }

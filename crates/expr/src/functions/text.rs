@@ -160,7 +160,7 @@ fn trimming() -> Vec<Function> {
     ]
 }
 
-fn pad(text: &str, length: i32, fill: &str, left: bool) -> Result<String> {
+fn pad(cx: &super::Arguments<'_>, text: &str, length: i32, fill: &str, left: bool) -> Result<String> {
     let length = length.max(0) as usize;
     if length.saturating_mul(4) > MAX_BYTES {
         return Err(too_large());
@@ -169,6 +169,7 @@ fn pad(text: &str, length: i32, fill: &str, left: bool) -> Result<String> {
     if have >= length || fill.is_empty() {
         return Ok(text[..byte_at(text, length)].to_owned());
     }
+    cx.check_memory(length)?;
     let padding: String = fill.chars().cycle().take(length - have).collect();
     Ok(if left { padding + text } else { text.to_owned() + &padding })
 }
@@ -178,13 +179,14 @@ fn padding() -> Vec<Function> {
         if cx.count() > 2 { cx.get::<&str>(2, row).to_owned() } else { " ".to_owned() }
     };
     vec![
-        rows("lpad", move |cx, row| pad(cx.get::<&str>(0, row), cx.get::<i32>(1, row), &fill(cx, row), true)),
-        rows("rpad", move |cx, row| pad(cx.get::<&str>(0, row), cx.get::<i32>(1, row), &fill(cx, row), false)),
-        strict!("repeat", |a: &str, count: i32| -> Result<String> {
+        rows("lpad", move |cx, row| pad(cx, cx.get::<&str>(0, row), cx.get::<i32>(1, row), &fill(cx, row), true)),
+        rows("rpad", move |cx, row| pad(cx, cx.get::<&str>(0, row), cx.get::<i32>(1, row), &fill(cx, row), false)),
+        strict!("repeat", cx, |a: &str, count: i32| -> Result<String> {
             let count = count.max(0) as usize;
             if a.len().saturating_mul(count) > MAX_BYTES {
                 return Err(too_large());
             }
+            cx.check_memory(a.len() * count)?;
             Ok(a.repeat(count))
         }),
         strict!("text_reverse", |a: &str| a.chars().rev().collect::<String>()),

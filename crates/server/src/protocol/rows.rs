@@ -32,33 +32,42 @@ impl RowEncoder {
         RowEncoder { columns, settings, resolver, text: String::new() }
     }
 
-    /// Appends one DataRow a row.
-    pub(crate) fn encode(&mut self, batch: &Batch, out: &mut Vec<u8>) {
+    /// Appends a DataRow.
+    fn encode_row(&mut self, batch: &Batch, row: usize, out: &mut Vec<u8>) {
         debug_assert_eq!(batch.columns.len(), self.columns.len());
-        for row in 0..batch.len {
-            out.push(b'D');
-            let start = out.len();
-            out.extend_from_slice(&[0; 4]);
-            out.extend_from_slice(&(self.columns.len() as i16).to_be_bytes());
-            for (at, column) in batch.columns.iter().enumerate() {
-                if column.is_null(row) {
-                    out.extend_from_slice(&(-1_i32).to_be_bytes());
-                    continue;
-                }
-                let value = out.len();
-                out.extend_from_slice(&[0; 4]);
-                let (ty, format) = self.columns[at];
-                if format == 1 {
-                    put_binary(column, row, ty, out);
-                } else {
-                    self.put_text(column, row, ty, out);
-                }
-                let length = (out.len() - value - 4) as i32;
-                out[value..value + 4].copy_from_slice(&length.to_be_bytes());
+        out.push(b'D');
+        let start = out.len();
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&(self.columns.len() as i16).to_be_bytes());
+        for (at, column) in batch.columns.iter().enumerate() {
+            if column.is_null(row) {
+                out.extend_from_slice(&(-1_i32).to_be_bytes());
+                continue;
             }
-            let length = (out.len() - start) as i32;
-            out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+            let value = out.len();
+            out.extend_from_slice(&[0; 4]);
+            let (ty, format) = self.columns[at];
+            if format == 1 {
+                put_binary(column, row, ty, out);
+            } else {
+                self.put_text(column, row, ty, out);
+            }
+            let length = (out.len() - value - 4) as i32;
+            out[value..value + 4].copy_from_slice(&length.to_be_bytes());
         }
+        let length = (out.len() - start) as i32;
+        out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// Encodes what fits into a buffer: all rows from `from` on, or as many as make it full. The next row to be encoded.
+    pub(crate) fn encode_some(&mut self, batch: &Batch, from: usize, room: usize, out: &mut Vec<u8>) -> usize {
+        let end = out.len() + room;
+        let mut row = from;
+        while row < batch.len && (out.len() < end || row == from) {
+            self.encode_row(batch, row, out);
+            row += 1;
+        }
+        row
     }
 
     fn put_text(&mut self, column: &Column, row: usize, ty: SqlType, out: &mut Vec<u8>) {
