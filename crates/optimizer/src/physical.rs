@@ -11,7 +11,7 @@ use std::{cell::RefCell, collections::HashMap};
 use catalog::Catalog;
 use expr::{ColumnId, Expr};
 use plan::{
-    logical::{Computed, Given, LogicalPlan, Scan, SetOperator},
+    logical::{self, Computed, Given, LogicalPlan, Scan, SetOperator},
     physical::{self, Estimate, Operator, PhysicalPlan, ScanSource},
 };
 use storage::TableId;
@@ -126,47 +126,45 @@ impl<'a> Planner<'a> {
                 }
             }
             LogicalPlan::LockRows { input, locks } => Operator::LockRows { input: self.boxed(*input)?, locks },
-            LogicalPlan::Insert(insert) => Operator::Insert(physical::Insert {
-                relation: insert.relation,
-                source: self.boxed(*insert.source)?,
-                values: insert.values,
-                row: insert.row,
-                on_conflict: insert.on_conflict.map(|conflict| (conflict.arbiters, conflict.action)),
-                returning: insert.returning,
-            }),
-            LogicalPlan::Update(update) => Operator::Update(physical::Update {
-                relation: update.relation,
-                source: self.boxed(*update.source)?,
-                row_id: update.row_id,
-                old_row: update.old_row,
-                assignments: update.assignments,
-                row: update.row,
-                returning: update.returning,
-            }),
-            LogicalPlan::Delete(delete) => Operator::Delete(physical::Delete {
-                relation: delete.relation,
-                source: self.boxed(*delete.source)?,
-                row_id: delete.row_id,
-                old_row: delete.old_row,
-                returning: delete.returning,
-            }),
+            LogicalPlan::Insert(insert) => self.insert(insert)?,
+            LogicalPlan::Update(update) => self.update(update)?,
+            LogicalPlan::Delete(delete) => self.delete(delete)?,
         };
-        let columns = match &operator {
-            Operator::Sort { input, .. }
-            | Operator::Distinct { input, .. }
-            | Operator::Limit { input, .. }
-            | Operator::LockRows { input, .. } => input.columns.clone(),
-            Operator::ProjectSet { input, sets } => {
-                let sets = sets.iter().map(|(id, call)| Given { id: *id, ty: call.ty });
-                input.columns.iter().copied().chain(sets).collect()
-            }
-            Operator::Window { input, calls } => {
-                let calls = calls.iter().map(|(id, call)| Given { id: *id, ty: call.call.ty });
-                input.columns.iter().copied().chain(calls).collect()
-            }
-            _ => columns,
-        };
+        let columns = passed_on(&operator).unwrap_or(columns);
         Ok(self.node(operator, columns))
+    }
+
+    fn insert(&mut self, insert: logical::Insert) -> Result<Operator> {
+        Ok(Operator::Insert(physical::Insert {
+            relation: insert.relation,
+            source: self.boxed(*insert.source)?,
+            values: insert.values,
+            row: insert.row,
+            on_conflict: insert.on_conflict.map(|conflict| (conflict.arbiters, conflict.action)),
+            returning: insert.returning,
+        }))
+    }
+
+    fn update(&mut self, update: logical::Update) -> Result<Operator> {
+        Ok(Operator::Update(physical::Update {
+            relation: update.relation,
+            source: self.boxed(*update.source)?,
+            row_id: update.row_id,
+            old_row: update.old_row,
+            assignments: update.assignments,
+            row: update.row,
+            returning: update.returning,
+        }))
+    }
+
+    fn delete(&mut self, delete: logical::Delete) -> Result<Operator> {
+        Ok(Operator::Delete(physical::Delete {
+            relation: delete.relation,
+            source: self.boxed(*delete.source)?,
+            row_id: delete.row_id,
+            old_row: delete.old_row,
+            returning: delete.returning,
+        }))
     }
 
     /// A projection that only picks columns of a scan is the scan's own; one that changes nothing vanishes.
@@ -317,4 +315,23 @@ fn narrow_scan(plan: &mut PhysicalPlan, ids: &[ColumnId]) -> bool {
 /// Whether all columns asked for are those of the inner union.
 fn flattens(inner: &plan::logical::SetOperation, columns: &[ColumnId]) -> bool {
     columns.iter().all(|id| inner.columns.iter().any(|column| column.id == *id))
+}
+
+/// The columns of an operator that passes on those of its input as planned, whose order may differ from the logical plan's.
+fn passed_on(operator: &Operator) -> Option<Vec<Given>> {
+    Some(match operator {
+        Operator::Sort { input, .. }
+        | Operator::Distinct { input, .. }
+        | Operator::Limit { input, .. }
+        | Operator::LockRows { input, .. } => input.columns.clone(),
+        Operator::ProjectSet { input, sets } => {
+            let sets = sets.iter().map(|(id, call)| Given { id: *id, ty: call.ty });
+            input.columns.iter().copied().chain(sets).collect()
+        }
+        Operator::Window { input, calls } => {
+            let calls = calls.iter().map(|(id, call)| Given { id: *id, ty: call.call.ty });
+            input.columns.iter().copied().chain(calls).collect()
+        }
+        _ => return None,
+    })
 }

@@ -85,24 +85,12 @@ impl ExpressionPrinter<'_> {
                 self.test(operand, &format!(" IS {}{value}", if *negated { "NOT " } else { "" }), out);
             }
             Expr::Distinct { left, right, negated, .. } => {
+                let words = if *negated { " IS NOT DISTINCT FROM " } else { " IS DISTINCT FROM " };
                 out.push('(');
-                self.write(left, out);
-                out.push_str(if *negated { " IS NOT DISTINCT FROM " } else { " IS DISTINCT FROM " });
-                self.write(right, out);
+                self.list([&**left, &**right], words, out);
                 out.push(')');
             }
-            Expr::Case { branches, otherwise, .. } => {
-                out.push_str("CASE");
-                for (condition, result) in branches {
-                    out.push_str(" WHEN ");
-                    self.write(condition, out);
-                    out.push_str(" THEN ");
-                    self.write(result, out);
-                }
-                out.push_str(" ELSE ");
-                self.write(otherwise, out);
-                out.push_str(" END");
-            }
+            Expr::Case { branches, otherwise, .. } => self.case(branches, otherwise, out),
             Expr::Coalesce { arguments, .. } => self.named("COALESCE", arguments, out),
             Expr::Extreme { arguments, greatest, .. } => {
                 self.named(if *greatest { "GREATEST" } else { "LEAST" }, arguments, out);
@@ -112,14 +100,7 @@ impl ExpressionPrinter<'_> {
                 self.list([&**left, &**right], ", ", out);
                 out.push(')');
             }
-            Expr::Array { elements, ty, .. } => {
-                out.push_str("ARRAY[");
-                self.list(elements, ", ", out);
-                out.push(']');
-                if elements.is_empty() {
-                    let _ = write!(out, "::{}", self.names.format_type(*ty));
-                }
-            }
+            Expr::Array { elements, ty, .. } => self.array(elements, *ty, out),
             Expr::Row { fields, .. } => self.named("ROW", fields, out),
             Expr::ArrayCompare { left, array, function, all, operator, .. } => {
                 out.push('(');
@@ -128,20 +109,7 @@ impl ExpressionPrinter<'_> {
                 self.write(array, out);
                 out.push_str("))");
             }
-            Expr::RowCompare { left, right, operator, .. } => {
-                out.push('(');
-                self.named("ROW", left, out);
-                out.push_str(match operator {
-                    RowOperator::Equal => " = ",
-                    RowOperator::NotEqual => " <> ",
-                    RowOperator::Less => " < ",
-                    RowOperator::LessOrEqual => " <= ",
-                    RowOperator::Greater => " > ",
-                    RowOperator::GreaterOrEqual => " >= ",
-                });
-                self.named("ROW", right, out);
-                out.push(')');
-            }
+            Expr::RowCompare { left, right, operator, .. } => self.row_compare(left, *operator, right, out),
             Expr::Cast { operand, ty, method, .. } => self.cast(operand, *ty, method, out),
             Expr::Subscript { operand, subscripts, .. } => {
                 self.operand(operand, out);
@@ -164,6 +132,43 @@ impl ExpressionPrinter<'_> {
                 let _ = write!(out, " COLLATE {name})");
             }
         }
+    }
+
+    fn case(&self, branches: &[(Expr, Expr)], otherwise: &Expr, out: &mut String) {
+        out.push_str("CASE");
+        for (condition, result) in branches {
+            out.push_str(" WHEN ");
+            self.write(condition, out);
+            out.push_str(" THEN ");
+            self.write(result, out);
+        }
+        out.push_str(" ELSE ");
+        self.write(otherwise, out);
+        out.push_str(" END");
+    }
+
+    fn array(&self, elements: &[Expr], ty: SqlType, out: &mut String) {
+        out.push_str("ARRAY[");
+        self.list(elements, ", ", out);
+        out.push(']');
+        if elements.is_empty() {
+            let _ = write!(out, "::{}", self.names.format_type(ty));
+        }
+    }
+
+    fn row_compare(&self, left: &[Expr], operator: RowOperator, right: &[Expr], out: &mut String) {
+        out.push('(');
+        self.named("ROW", left, out);
+        out.push_str(match operator {
+            RowOperator::Equal => " = ",
+            RowOperator::NotEqual => " <> ",
+            RowOperator::Less => " < ",
+            RowOperator::LessOrEqual => " <= ",
+            RowOperator::Greater => " > ",
+            RowOperator::GreaterOrEqual => " >= ",
+        });
+        self.named("ROW", right, out);
+        out.push(')');
     }
 
     fn connected(&self, terms: &[Expr], word: &str, out: &mut String) {

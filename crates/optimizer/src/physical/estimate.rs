@@ -1,10 +1,11 @@
 //! Estimates of rows, widths and costs, loosely as PostgreSQL makes them.
 
+use catalog::Relation;
 use expr::{ColumnId, Expr};
 use plan::{
     comparison::Order,
-    logical::{Given, JoinKind, SetOperator},
-    physical::{Estimate, Operator, PhysicalPlan},
+    logical::{FunctionScan, FunctionSource, Given, JoinKind, SetOperator},
+    physical::{AggregateSpec, Estimate, HashJoin, IndexScan, Operator, PhysicalPlan, TableScan},
 };
 use types::{Datum, Physical};
 
@@ -20,49 +21,54 @@ const FETCH_COST: f64 = 0.02;
 /// PostgreSQL's guess of a column's different values when nothing is known.
 const DEFAULT_DISTINCT: f64 = 200.0;
 
+/// An operator's estimate but for its width, which its columns give.
+fn made(startup_cost: f64, total_cost: f64, rows: f64) -> Estimate {
+    Estimate { startup_cost, total_cost, rows: rows.max(0.0), width: 0 }
+}
+
+/// Of an operator that passes on rows as they come.
+fn above(input: &PhysicalPlan, cost: f64, rows: f64) -> Estimate {
+    made(input.estimate.startup_cost, input.estimate.total_cost + cost, rows)
+}
+
+/// Of an operator that gives its first row when its input has ended.
+fn after(startup: f64, rows: f64, cost_per_row: f64) -> Estimate {
+    made(startup, startup + rows * cost_per_row, rows)
+}
+
+fn function_scan_estimate(scan: &FunctionScan) -> Estimate {
+    let rows = scan.calls.iter().map(|(source, _)| match source {
+        FunctionSource::Set(call) => f64::from(call.function.rows),
+        FunctionSource::Expression(_) => 1.0,
+    });
+    let rows = rows.fold(1.0, f64::max);
+    made(0.0, rows * ROW_COST, rows)
+}
+
+fn limited_estimate(input: &Estimate, limit: Option<&Expr>, offset: Option<&Expr>) -> Estimate {
+    let skipped = offset.and_then(constant_number).unwrap_or(0.0);
+    let available = (input.rows - skipped).max(1.0);
+    let rows = limit.and_then(constant_number).unwrap_or(available / 10.0).min(available);
+    let share = ((rows + skipped) / input.rows.max(1.0)).min(1.0);
+    made(input.startup_cost, input.startup_cost + (input.total_cost - input.startup_cost) * share, rows)
+}
+
+fn modification_estimate(source: &PhysicalPlan, returning: bool) -> Estimate {
+    let rows = if returning { source.estimate.rows } else { 0.0 };
+    Estimate { rows, ..source.estimate }
+}
+
 impl Planner<'_> {
     pub(crate) fn estimate(&self, operator: &Operator, columns: &[Given]) -> Estimate {
-        let width = columns.iter().map(|column| width(column.ty.physical)).sum();
-        let made = |startup: f64, total: f64, rows: f64| Estimate {
-            startup_cost: startup,
-            total_cost: total,
-            rows: rows.max(0.0),
-            width,
-        };
-        let above = |input: &PhysicalPlan, cost: f64, rows: f64| {
-            made(input.estimate.startup_cost, input.estimate.total_cost + cost, rows)
-        };
-        match operator {
-            Operator::TableScan(scan) => {
-                let rows = scan.relation.storage().and_then(|table| self.statistics.row_count(table)).unwrap_or(1000.0);
-                let terms = scan.filter.as_ref().map_or(0, term_count);
-                let kept = scan.filter.as_ref().map_or(rows, |filter| (rows * self.selectivity(filter)).max(1.0));
-                made(0.0, (rows / 100.0).ceil() + rows * (ROW_COST + terms as f64 * EXPRESSION_COST), kept)
-            }
-            Operator::IndexScan(scan) => {
-                let rows = scan.relation.storage().and_then(|table| self.statistics.row_count(table)).unwrap_or(1000.0);
-                let mut found = scan.condition.as_ref().map_or(rows, |condition| rows * self.selectivity(condition));
-                if scan.unique {
-                    found = scan.any_of.as_ref().map_or(1.0, list_length);
-                }
-                let found = found.clamp(1.0, rows.max(1.0));
-                let kept = scan.filter.as_ref().map_or(found, |filter| (found * self.selectivity(filter)).max(1.0));
-                let startup = 0.15;
-                made(startup, startup + found * (INDEX_ROW_COST + FETCH_COST + ROW_COST), kept)
-            }
+        let estimate = match operator {
+            Operator::TableScan(scan) => self.table_scan_estimate(scan),
+            Operator::IndexScan(scan) => self.index_scan_estimate(scan),
             Operator::SystemScan { filter, .. } => {
                 let rows = filter.as_ref().map_or(400.0, |filter| (400.0 * self.selectivity(filter)).max(1.0));
                 made(0.0, 10.0, rows)
             }
             Operator::Values { rows } => made(0.0, rows.len() as f64 * ROW_COST, rows.len() as f64),
-            Operator::FunctionScan(scan) => {
-                let rows = scan.calls.iter().map(|(source, _)| match source {
-                    plan::logical::FunctionSource::Set(call) => f64::from(call.function.rows),
-                    plan::logical::FunctionSource::Expression(_) => 1.0,
-                });
-                let rows = rows.fold(1.0, f64::max);
-                made(0.0, rows * ROW_COST, rows)
-            }
+            Operator::FunctionScan(scan) => function_scan_estimate(scan),
             Operator::CteScan { cte, .. } => {
                 let rows = self.ctes.get(cte.0 as usize).map_or(1000.0, |estimate| estimate.rows);
                 made(0.0, rows * 2.0 * ROW_COST, rows)
@@ -72,57 +78,31 @@ impl Planner<'_> {
                 let rows = input.estimate.rows;
                 above(input, rows * term_count(predicate) as f64 * EXPRESSION_COST, (rows * self.selectivity(predicate)).max(1.0))
             }
-            Operator::Project { input, .. } => above(input, input.estimate.rows * ROW_COST, input.estimate.rows),
+            Operator::Project { input, .. } | Operator::LockRows { input, .. } => {
+                above(input, input.estimate.rows * ROW_COST, input.estimate.rows)
+            }
             Operator::ProjectSet { input, sets } => {
                 let factor = sets.iter().map(|(_, call)| f64::from(call.function.rows)).fold(1.0, f64::max);
                 above(input, input.estimate.rows * factor * ROW_COST, input.estimate.rows * factor)
             }
             Operator::NestedLoopJoin { kind, left, right, condition, .. } => {
-                let (outer, inner) = (&left.estimate, &right.estimate);
-                let pairs = outer.rows * inner.rows;
-                let rows = joined(*kind, outer.rows, inner.rows, condition.as_ref().map_or(1.0, |term| self.selectivity(term)));
-                made(
-                    outer.startup_cost + inner.startup_cost,
-                    outer.total_cost + outer.rows.max(1.0) * inner.total_cost + pairs * ROW_COST,
-                    rows,
-                )
+                self.nested_loop_estimate(*kind, &left.estimate, &right.estimate, condition.as_ref())
             }
-            Operator::HashJoin(join) => {
-                let (probe, build) = (&join.left.estimate, &join.right.estimate);
-                let keys = join.keys.iter().map(|(left, right)| self.equality_selectivity(left, right)).product::<f64>();
-                let residual = join.residual.as_ref().map_or(1.0, |term| self.selectivity(term));
-                let rows = joined(join.kind, probe.rows, build.rows, keys * residual);
-                let startup = build.total_cost + build.rows * ROW_COST;
-                made(startup, startup + probe.total_cost + probe.rows * ROW_COST + rows * ROW_COST, rows)
-            }
-            Operator::HashAggregate { input, aggregate } => {
-                let rows = if aggregate.group_by.is_empty() { 1.0 } else { self.groups(aggregate, input.estimate.rows) };
-                let work = (aggregate.aggregates.len() + aggregate.group_by.len()) as f64 * EXPRESSION_COST;
-                let startup = input.estimate.total_cost + input.estimate.rows * work;
-                made(startup, startup + rows * ROW_COST, rows)
-            }
-            Operator::Window { input, calls } => {
-                let rows = input.estimate.rows;
-                let startup = input.estimate.total_cost + sort_cost(rows);
-                made(startup, startup + rows * calls.len() as f64 * ROW_COST, rows)
-            }
+            Operator::HashJoin(join) => self.hash_join_estimate(join),
+            Operator::HashAggregate { input, aggregate } => self.aggregate_estimate(&input.estimate, aggregate),
+            Operator::Window { input, calls } => after(
+                input.estimate.total_cost + sort_cost(input.estimate.rows),
+                input.estimate.rows,
+                calls.len() as f64 * ROW_COST,
+            ),
             Operator::Sort { input, .. } => {
-                let startup = input.estimate.total_cost + sort_cost(input.estimate.rows);
-                made(startup, startup + input.estimate.rows * EXPRESSION_COST, input.estimate.rows)
+                after(input.estimate.total_cost + sort_cost(input.estimate.rows), input.estimate.rows, EXPRESSION_COST)
             }
             Operator::Distinct { input, .. } => {
-                let startup = input.estimate.total_cost + input.estimate.rows * EXPRESSION_COST;
                 let rows = (input.estimate.rows / 2.0).clamp(1.0, 1e9).min(input.estimate.rows.max(1.0));
-                made(startup, startup + rows * ROW_COST, rows)
+                after(input.estimate.total_cost + input.estimate.rows * EXPRESSION_COST, rows, ROW_COST)
             }
-            Operator::Limit { input, limit, offset, .. } => {
-                let skipped = offset.as_ref().and_then(constant_number).unwrap_or(0.0);
-                let available = (input.estimate.rows - skipped).max(1.0);
-                let rows = limit.as_ref().and_then(constant_number).unwrap_or(available / 10.0).min(available);
-                let share = ((rows + skipped) / input.estimate.rows.max(1.0)).min(1.0);
-                let run = input.estimate.total_cost - input.estimate.startup_cost;
-                made(input.estimate.startup_cost, input.estimate.startup_cost + run * share, rows)
-            }
+            Operator::Limit { input, limit, offset, .. } => limited_estimate(&input.estimate, limit.as_ref(), offset.as_ref()),
             Operator::Append { inputs } => {
                 let total = inputs.iter().map(|(input, _)| input.estimate.total_cost).sum();
                 made(0.0, total, inputs.iter().map(|(input, _)| input.estimate.rows).sum())
@@ -132,26 +112,65 @@ impl Planner<'_> {
                     SetOperator::Intersect => left.estimate.rows.min(right.estimate.rows),
                     _ => left.estimate.rows,
                 };
-                let startup = left.estimate.total_cost + right.estimate.total_cost;
-                made(startup, startup + rows * ROW_COST, rows)
+                after(left.estimate.total_cost + right.estimate.total_cost, rows, ROW_COST)
             }
             Operator::RecursiveUnion { initial, recursive, .. } => {
                 let rows = initial.estimate.rows + 10.0 * recursive.estimate.rows;
                 made(initial.estimate.startup_cost, initial.estimate.total_cost + 10.0 * recursive.estimate.total_cost, rows)
             }
-            Operator::LockRows { input, .. } => above(input, input.estimate.rows * ROW_COST, input.estimate.rows),
-            Operator::Insert(insert) => self.modification(&insert.source, insert.returning.is_some(), width),
-            Operator::Update(update) => self.modification(&update.source, update.returning.is_some(), width),
-            Operator::Delete(delete) => self.modification(&delete.source, delete.returning.is_some(), width),
+            Operator::Insert(insert) => modification_estimate(&insert.source, insert.returning.is_some()),
+            Operator::Update(update) => modification_estimate(&update.source, update.returning.is_some()),
+            Operator::Delete(delete) => modification_estimate(&delete.source, delete.returning.is_some()),
+        };
+        Estimate { width: columns.iter().map(|column| width(column.ty.physical)).sum(), ..estimate }
+    }
+
+    fn rows_of(&self, relation: &Relation) -> f64 {
+        relation.storage().and_then(|table| self.statistics.row_count(table)).unwrap_or(1000.0)
+    }
+
+    fn table_scan_estimate(&self, scan: &TableScan) -> Estimate {
+        let rows = self.rows_of(&scan.relation);
+        let terms = scan.filter.as_ref().map_or(0, term_count);
+        let kept = scan.filter.as_ref().map_or(rows, |filter| (rows * self.selectivity(filter)).max(1.0));
+        made(0.0, (rows / 100.0).ceil() + rows * (ROW_COST + terms as f64 * EXPRESSION_COST), kept)
+    }
+
+    fn index_scan_estimate(&self, scan: &IndexScan) -> Estimate {
+        let rows = self.rows_of(&scan.relation);
+        let mut found = scan.condition.as_ref().map_or(rows, |condition| rows * self.selectivity(condition));
+        if scan.unique {
+            found = scan.any_of.as_ref().map_or(1.0, list_length);
         }
+        let found = found.clamp(1.0, rows.max(1.0));
+        let kept = scan.filter.as_ref().map_or(found, |filter| (found * self.selectivity(filter)).max(1.0));
+        let startup = 0.15;
+        made(startup, startup + found * (INDEX_ROW_COST + FETCH_COST + ROW_COST), kept)
     }
 
-    fn modification(&self, source: &PhysicalPlan, returning: bool, width: i32) -> Estimate {
-        let rows = if returning { source.estimate.rows } else { 0.0 };
-        Estimate { rows, width, ..source.estimate }
+    fn nested_loop_estimate(&self, kind: JoinKind, outer: &Estimate, inner: &Estimate, condition: Option<&Expr>) -> Estimate {
+        let pairs = outer.rows * inner.rows;
+        let rows = joined(kind, outer.rows, inner.rows, condition.map_or(1.0, |term| self.selectivity(term)));
+        let total = outer.total_cost + outer.rows.max(1.0) * inner.total_cost + pairs * ROW_COST;
+        made(outer.startup_cost + inner.startup_cost, total, rows)
     }
 
-    fn groups(&self, aggregate: &plan::physical::AggregateSpec, rows: f64) -> f64 {
+    fn hash_join_estimate(&self, join: &HashJoin) -> Estimate {
+        let (probe, build) = (&join.left.estimate, &join.right.estimate);
+        let keys = join.keys.iter().map(|(left, right)| self.equality_selectivity(left, right)).product::<f64>();
+        let residual = join.residual.as_ref().map_or(1.0, |term| self.selectivity(term));
+        let rows = joined(join.kind, probe.rows, build.rows, keys * residual);
+        let startup = build.total_cost + build.rows * ROW_COST;
+        made(startup, startup + probe.total_cost + probe.rows * ROW_COST + rows * ROW_COST, rows)
+    }
+
+    fn aggregate_estimate(&self, input: &Estimate, aggregate: &AggregateSpec) -> Estimate {
+        let rows = if aggregate.group_by.is_empty() { 1.0 } else { self.groups(aggregate, input.rows) };
+        let work = (aggregate.aggregates.len() + aggregate.group_by.len()) as f64 * EXPRESSION_COST;
+        after(input.total_cost + input.rows * work, rows, ROW_COST)
+    }
+
+    fn groups(&self, aggregate: &AggregateSpec, rows: f64) -> f64 {
         let product: f64 = aggregate.group_by.iter().map(|key| self.distinct(&key.expression)).product();
         product.min(rows).max(1.0)
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     logical::{JoinKind, SetOperator},
-    physical::{Estimate, Operator, PhysicalPlan},
+    physical::{Estimate, HashJoin, Operator, PhysicalPlan},
     print_expression::ExpressionPrinter,
     statement::Query,
 };
@@ -184,6 +184,46 @@ impl<'a> Builder<'a> {
         node
     }
 
+    /// A scan of what is not a relation of the user's, shown by its name, and its alias where that is another.
+    fn named_scan(&self, plan: &PhysicalPlan, kind: &str, fact: &'static str, name: &str, alias: &str) -> Node {
+        let quoted = quote_identifier(name);
+        let shown = if alias == name { quoted.into_owned() } else { format!("{quoted} {}", quote_identifier(alias)) };
+        let mut node = self.made(plan, format!("{kind} on {shown}"));
+        node.node_type = kind.to_owned();
+        node.facts = vec![(fact, name.to_owned()), ("Alias", alias.to_owned())];
+        node
+    }
+
+    fn hash_join(&self, plan: &'a PhysicalPlan, join: &'a HashJoin) -> Node {
+        let mut node = self.join(plan, "Hash Join", join.kind);
+        let keys: Vec<String> =
+            join.keys.iter().map(|(left, right)| format!("({} = {})", self.print(left), self.print(right))).collect();
+        let text = if keys.len() == 1 { keys.concat() } else { format!("({})", keys.join(" AND ")) };
+        node.properties.push(("Hash Cond", Property::Text(text)));
+        self.text(&mut node, "Join Filter", join.residual.as_ref());
+        self.child(&mut node, &join.left);
+        let mut hash = self.made(&join.right, "Hash");
+        hash.actual = (self.explained.actual)(&join.right);
+        self.child(&mut hash, &join.right);
+        node.children.push((None, hash));
+        node
+    }
+
+    fn above_both(&self, plan: &'a PhysicalPlan, title: &str, left: &'a PhysicalPlan, right: &'a PhysicalPlan) -> Node {
+        let mut node = self.above(plan, title, left);
+        self.child(&mut node, right);
+        node
+    }
+
+    fn distinct(&self, plan: &'a PhysicalPlan, input: &'a PhysicalPlan) -> Node {
+        let mut node = self.above(plan, "HashAggregate", input);
+        node.node_type = "Aggregate".to_owned();
+        node.facts = vec![("Strategy", "Hashed".to_owned())];
+        let keys = input.columns.iter().map(|column| self.grouping_key(column.id)).collect();
+        node.properties.push(("Group Key", Property::List(keys)));
+        node
+    }
+
     fn operator(&self, plan: &'a PhysicalPlan) -> Node {
         match &plan.operator {
             Operator::TableScan(scan) => {
@@ -193,12 +233,7 @@ impl<'a> Builder<'a> {
             }
             Operator::IndexScan(scan) => self.index_scan(plan, scan),
             Operator::SystemScan { relation, alias, filter, .. } => {
-                let name = quote_identifier(relation.name);
-                let shown =
-                    if **alias == *relation.name { name.into_owned() } else { format!("{name} {}", quote_identifier(alias)) };
-                let mut node = self.made(plan, format!("Seq Scan on {shown}"));
-                node.node_type = "Seq Scan".to_owned();
-                node.facts = vec![("Relation Name", relation.name.to_owned()), ("Alias", alias.to_string())];
+                let mut node = self.named_scan(plan, "Seq Scan", "Relation Name", relation.name, alias);
                 self.text(&mut node, "Filter", filter.as_ref());
                 node
             }
@@ -208,18 +243,9 @@ impl<'a> Builder<'a> {
                     Some((crate::logical::FunctionSource::Set(call), _)) => call.function.name.to_owned(),
                     _ => scan.alias.to_string(),
                 };
-                let shown = if *scan.alias == *name { name.clone() } else { format!("{name} {}", quote_identifier(&scan.alias)) };
-                let mut node = self.made(plan, format!("Function Scan on {shown}"));
-                node.node_type = "Function Scan".to_owned();
-                node.facts = vec![("Function Name", name), ("Alias", scan.alias.to_string())];
-                node
+                self.named_scan(plan, "Function Scan", "Function Name", &name, &scan.alias)
             }
-            Operator::CteScan { name, .. } => {
-                let mut node = self.made(plan, format!("CTE Scan on {}", quote_identifier(name)));
-                node.node_type = "CTE Scan".to_owned();
-                node.facts = vec![("CTE Name", name.to_string()), ("Alias", name.to_string())];
-                node
-            }
+            Operator::CteScan { name, .. } => self.named_scan(plan, "CTE Scan", "CTE Name", name, name),
             Operator::WorkTable { cte } => {
                 let name = self.query.ctes.get(cte.0 as usize).map_or("", |cte| &cte.name);
                 let mut node = self.made(plan, format!("WorkTable Scan on {}", quote_identifier(name)));
@@ -242,20 +268,7 @@ impl<'a> Builder<'a> {
                 self.child(&mut node, right);
                 node
             }
-            Operator::HashJoin(join) => {
-                let mut node = self.join(plan, "Hash Join", join.kind);
-                let keys: Vec<String> =
-                    join.keys.iter().map(|(left, right)| format!("({} = {})", self.print(left), self.print(right))).collect();
-                let text = if keys.len() == 1 { keys.concat() } else { format!("({})", keys.join(" AND ")) };
-                node.properties.push(("Hash Cond", Property::Text(text)));
-                self.text(&mut node, "Join Filter", join.residual.as_ref());
-                self.child(&mut node, &join.left);
-                let mut hash = self.made(&join.right, "Hash");
-                hash.actual = (self.explained.actual)(&join.right);
-                self.child(&mut hash, &join.right);
-                node.children.push((None, hash));
-                node
-            }
+            Operator::HashJoin(join) => self.hash_join(plan, join),
             Operator::HashAggregate { input, aggregate } => self.aggregate(plan, input, aggregate),
             Operator::Window { input, .. } => self.above(plan, "WindowAgg", input),
             Operator::Sort { input, keys } => {
@@ -264,14 +277,7 @@ impl<'a> Builder<'a> {
                 node.properties.push(("Sort Key", Property::List(keys)));
                 node
             }
-            Operator::Distinct { input, on: None } => {
-                let mut node = self.above(plan, "HashAggregate", input);
-                node.node_type = "Aggregate".to_owned();
-                node.facts = vec![("Strategy", "Hashed".to_owned())];
-                let keys = input.columns.iter().map(|column| self.grouping_key(column.id)).collect();
-                node.properties.push(("Group Key", Property::List(keys)));
-                node
-            }
+            Operator::Distinct { input, on: None } => self.distinct(plan, input),
             Operator::Distinct { input, on: Some(_) } => self.above(plan, "Unique", input),
             Operator::Limit { input, .. } => self.above(plan, "Limit", input),
             Operator::Append { inputs } => {
@@ -281,18 +287,10 @@ impl<'a> Builder<'a> {
             }
             Operator::HashSetOperation { operator, all, left, right, .. } => {
                 let command = if *operator == SetOperator::Intersect { "Intersect" } else { "Except" };
-                let mut node = self.made(plan, format!("HashSetOp {command}{}", if *all { " All" } else { "" }));
-                node.node_type = "SetOp".to_owned();
-                self.child(&mut node, left);
-                self.child(&mut node, right);
-                node
+                let title = format!("HashSetOp {command}{}", if *all { " All" } else { "" });
+                Node { node_type: "SetOp".to_owned(), ..self.above_both(plan, &title, left, right) }
             }
-            Operator::RecursiveUnion { initial, recursive, .. } => {
-                let mut node = self.made(plan, "Recursive Union");
-                self.child(&mut node, initial);
-                self.child(&mut node, recursive);
-                node
-            }
+            Operator::RecursiveUnion { initial, recursive, .. } => self.above_both(plan, "Recursive Union", initial, recursive),
             Operator::LockRows { input, .. } => self.above(plan, "LockRows", input),
             Operator::Insert(insert) => {
                 let mut node = self.modification(plan, "Insert", &insert.relation, &insert.source);
