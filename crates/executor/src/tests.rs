@@ -51,6 +51,10 @@ impl optimizer::Statistics for Fixture {
     fn distinct(&self, _table: TableId, _attribute: usize) -> Option<f64> {
         None
     }
+
+    fn share_below(&self, _table: TableId, _attribute: usize, _value: &Datum) -> Option<f64> {
+        None
+    }
 }
 
 fn datum(value: Option<i32>) -> Datum {

@@ -25,7 +25,7 @@ use catalog::Catalog;
 use expr::Expr;
 use plan::{Query, logical::LogicalPlan, physical::PhysicalPlan, statement::Cte, statement::Subplan};
 use storage::TableId;
-use types::Result;
+use types::{Datum, Result};
 
 /// What is known of the tables' content.
 pub trait Statistics {
@@ -33,6 +33,8 @@ pub trait Statistics {
     fn row_count(&self, table: TableId) -> Option<f64>;
     /// Different values of an attribute. Asked only where plans depend on it; [`sampling`] can answer.
     fn distinct(&self, table: TableId, attribute: usize) -> Option<f64>;
+    /// The share of an attribute's values that are less than this one. Asked as [`Statistics::distinct`] is.
+    fn share_below(&self, table: TableId, attribute: usize, value: &Datum) -> Option<f64>;
 }
 
 /// Chooses how to compute a bound statement.

@@ -5,6 +5,7 @@ mod estimate;
 mod join;
 mod join_order;
 mod ordered;
+mod selectivity;
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -25,6 +26,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) statistics: &'a dyn Statistics,
     /// How many different values a column has, as far as known.
     distinct: RefCell<HashMap<ColumnId, Distinct>>,
+    /// The attributes of tables that columns are.
+    attributes: HashMap<ColumnId, (TableId, usize)>,
     /// Estimates of the WITH queries planned so far.
     ctes: Vec<Estimate>,
 }
@@ -43,7 +46,7 @@ enum Distinct {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(catalog: &'a Catalog, statistics: &'a dyn Statistics) -> Planner<'a> {
-        Planner { catalog, statistics, distinct: RefCell::default(), ctes: Vec::new() }
+        Planner { catalog, statistics, distinct: RefCell::default(), attributes: HashMap::new(), ctes: Vec::new() }
     }
 
     pub(crate) fn note_cte(&mut self, estimate: Estimate) {

@@ -504,6 +504,10 @@ impl optimizer::Statistics for NoStatistics {
     fn distinct(&self, _table: TableId, _attribute: usize) -> Option<f64> {
         None
     }
+
+    fn share_below(&self, _table: TableId, _attribute: usize, _value: &Datum) -> Option<f64> {
+        None
+    }
 }
 
 /// Row counts for the optimizer, from the newest committed value.
@@ -521,5 +525,10 @@ impl optimizer::Statistics for StoreStatistics<'_> {
     fn distinct(&self, table: TableId, attribute: usize) -> Option<f64> {
         let state = self.state.get_or_init(|| self.store.snapshot());
         optimizer::sampling::distinct_values(state.tables.get(&table)?, attribute)
+    }
+
+    fn share_below(&self, table: TableId, attribute: usize, value: &Datum) -> Option<f64> {
+        let state = self.state.get_or_init(|| self.store.snapshot());
+        optimizer::sampling::share_below(state.tables.get(&table)?, attribute, value)
     }
 }

@@ -68,6 +68,7 @@ impl Planner<'_> {
         let Some(table) = scan.relation.storage() else { return };
         let rows = self.statistics.row_count(table).unwrap_or(1000.0).max(1.0);
         for (attribute, column) in &scan.columns {
+            self.attributes.insert(column.id, (table, *attribute));
             let distinct = if self.is_unique(scan, *attribute) {
                 Distinct::Known(rows)
             } else {

@@ -1,25 +1,23 @@
 //! Estimates of rows, widths and costs, loosely as PostgreSQL makes them.
 
 use catalog::Relation;
-use expr::{ColumnId, Expr};
+use expr::Expr;
 use plan::{
-    comparison::Order,
     logical::{FunctionScan, FunctionSource, Given, JoinKind, SetOperator},
     physical::{AggregateSpec, Estimate, HashJoin, IndexScan, Operator, PhysicalPlan, TableScan},
 };
 use types::{Datum, Physical};
 
-use super::{Distinct, Planner};
-use crate::conjuncts;
+use super::{Planner, selectivity::list_length};
 
 /// PostgreSQL's cost of processing one row, one expression, one index entry.
 pub(super) const ROW_COST: f64 = 0.01;
 const EXPRESSION_COST: f64 = 0.0025;
+/// Cost of putting a row into a hash table: more than finding it there.
+const HASHED_ROW_COST: f64 = 2.0 * ROW_COST;
 const INDEX_ROW_COST: f64 = 0.005;
 /// Cost of fetching a row by its id, in memory.
 const FETCH_COST: f64 = 0.02;
-/// PostgreSQL's guess of a column's different values when nothing is known.
-const DEFAULT_DISTINCT: f64 = 200.0;
 
 /// An operator's estimate but for its width, which its columns give.
 fn made(startup_cost: f64, total_cost: f64, rows: f64) -> Estimate {
@@ -160,7 +158,7 @@ impl Planner<'_> {
         let keys = join.keys.iter().map(|(left, right)| self.equality_selectivity(left, right)).product::<f64>();
         let residual = join.residual.as_ref().map_or(1.0, |term| self.selectivity(term));
         let rows = joined(join.kind, probe.rows, build.rows, keys * residual);
-        let startup = build.total_cost + build.rows * ROW_COST;
+        let startup = build.total_cost + build.rows * HASHED_ROW_COST;
         made(startup, startup + probe.total_cost + probe.rows * ROW_COST + rows * ROW_COST, rows)
     }
 
@@ -173,64 +171,6 @@ impl Planner<'_> {
     fn groups(&self, aggregate: &AggregateSpec, rows: f64) -> f64 {
         let product: f64 = aggregate.group_by.iter().map(|key| self.distinct(&key.expression)).product();
         product.min(rows).max(1.0)
-    }
-
-    /// Different values of an expression.
-    pub(super) fn distinct(&self, expression: &Expr) -> f64 {
-        match expression {
-            Expr::Column { id, .. } => self.distinct_of(*id),
-            Expr::Cast { operand, .. } => self.distinct(operand),
-            Expr::Constant { .. } => 1.0,
-            _ => DEFAULT_DISTINCT,
-        }
-    }
-
-    fn distinct_of(&self, id: ColumnId) -> f64 {
-        let known = self.distinct.borrow().get(&id).copied();
-        match known {
-            None => DEFAULT_DISTINCT,
-            Some(Distinct::Known(distinct)) => distinct,
-            Some(Distinct::Attribute { table, attribute, rows }) => {
-                let distinct = self.statistics.distinct(table, attribute).unwrap_or(DEFAULT_DISTINCT.min(rows)).max(1.0);
-                self.distinct.borrow_mut().insert(id, Distinct::Known(distinct));
-                distinct
-            }
-        }
-    }
-
-    fn equality_selectivity(&self, left: &Expr, right: &Expr) -> f64 {
-        1.0 / self.distinct(left).max(self.distinct(right)).max(1.0)
-    }
-
-    /// The share of rows for which a condition is true.
-    pub(super) fn selectivity(&self, condition: &Expr) -> f64 {
-        match condition {
-            Expr::And(terms) => terms.iter().map(|term| self.selectivity(term)).product(),
-            Expr::Or(terms) => 1.0 - terms.iter().map(|term| 1.0 - self.selectivity(term)).product::<f64>(),
-            Expr::Not(operand) => 1.0 - self.selectivity(operand),
-            Expr::Constant { value: Datum::Bool(value), .. } => f64::from(u8::from(*value)),
-            Expr::Constant { value: Datum::Null, .. } => 0.0,
-            Expr::IsNull { negated, .. } => {
-                if *negated {
-                    0.995
-                } else {
-                    0.005
-                }
-            }
-            Expr::ArrayCompare { left, array, all: false, .. } => (list_length(array) / self.distinct(left).max(1.0)).min(0.5),
-            Expr::Column { .. } | Expr::BooleanTest { .. } => 0.5,
-            Expr::Call { function, .. } => match conjuncts::comparison(condition) {
-                Some((left, right, known)) => match known.order {
-                    Order::Equal => self.equality_selectivity(left, right),
-                    Order::NotEqual => 1.0 - self.equality_selectivity(left, right),
-                    _ => 1.0 / 3.0,
-                },
-                None if matches!(function.name, "like" | "~~" | "textlike" | "bpcharlike" | "starts_with") => 0.05,
-                None => 0.25,
-            },
-            Expr::Subquery(_) => 0.5,
-            _ => 0.25,
-        }
     }
 }
 
@@ -254,15 +194,6 @@ fn term_count(condition: &Expr) -> usize {
     match condition {
         Expr::And(terms) => terms.len(),
         _ => 1,
-    }
-}
-
-/// Elements of a constant array; ten when it is not constant, as PostgreSQL guesses.
-pub(super) fn list_length(array: &Expr) -> f64 {
-    match array {
-        Expr::Constant { value: Datum::Array(array), .. } => array.elements.len() as f64,
-        Expr::Array { elements, .. } => elements.len() as f64,
-        _ => 10.0,
     }
 }
 
