@@ -85,6 +85,12 @@ class Errors(ClientTest):
         self.db.execute("DROP TABLE IF EXISTS missing")
         self.assertEqual(heard, [("WARNING", "25P01", "there is no transaction in progress"),
                                  ("NOTICE", "00000", 'table "missing" does not exist, skipping')])
+        heard.clear()
+        for level, count in (("warning", 0), ("notice", 1), ("error", 0)):
+            self.db.execute(f"SET client_min_messages = {level}")
+            self.db.execute("DROP TABLE IF EXISTS missing")
+            self.assertEqual(len(heard), count, level)
+            heard.clear()
 
 
 if __name__ == "__main__":

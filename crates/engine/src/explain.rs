@@ -32,6 +32,9 @@ pub(crate) async fn execute(session: &mut Session, statement: &ExplainStmt, para
     let started = Instant::now();
     let planned = session.plan(&node, None, &[])?;
     session.check_access(&planned)?;
+    if let Some(statement) = planned.writes_as.filter(|_| options.analyze) {
+        session.refuse_read_only(statement)?;
+    }
     let planning_ms = milliseconds(started);
     let started = Instant::now();
     let instrumentation = if options.analyze { run_instrumented(session, &planned, parameters).await? } else { None };

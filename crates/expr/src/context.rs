@@ -63,8 +63,12 @@ impl Cancellation {
         self.0.fetch_max(reason as u8, Ordering::SeqCst);
     }
 
+    /// Forgets what was asked of an earlier statement; a session that is to end still is.
     pub fn clear(&self) {
-        self.0.store(0, Ordering::SeqCst);
+        if self.is_requested() {
+            let is_past = |reason| (reason < CancelReason::Terminate as u8).then_some(0);
+            let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_past);
+        }
     }
 
     pub fn is_requested(&self) -> bool {

@@ -144,6 +144,9 @@ impl Connection {
             match frontend::decode(&mut self.input) {
                 Ok(Some((kind, message))) => {
                     self.silent_since = None;
+                    if session.is_terminated() {
+                        return self.refuse(&terminated()).await;
+                    }
                     if self.handle_message(session, kind, message).await? == Next::Close {
                         return self.flush().await;
                     }
@@ -205,8 +208,7 @@ impl Connection {
             biased;
             read = self.stream.read_buf(&mut self.input) => Ok(if read? == 0 { Next::Close } else { Next::Continue }),
             () = self.terminated.notified() => {
-                let error = Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command");
-                self.refuse(&error).await?;
+                self.refuse(&terminated()).await?;
                 Ok(Next::Close)
             }
             () = self.notified.notified() => Ok(Next::Continue),
@@ -326,4 +328,9 @@ impl Connection {
     pub(crate) async fn flush_if_full(&mut self) -> io::Result<()> {
         if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
     }
+}
+
+/// What a session is told that somebody has ended.
+fn terminated() -> Error {
+    Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
 }

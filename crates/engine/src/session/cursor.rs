@@ -5,7 +5,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use executor::{Reservation, batch_size};
-use pg_query::protobuf::{DeclareCursorStmt, FetchDirection, FetchStmt};
+use pg_query::{
+    NodeEnum,
+    protobuf::{DeclareCursorStmt, FetchDirection, FetchStmt, LockClauseStrength, Node},
+};
 use plan::OutputColumn;
 use types::{Datum, Error, Result, SqlState, TimestampTz};
 
@@ -33,10 +36,45 @@ pub(crate) type Cursors = HashMap<String, Cursor>;
 /// PostgreSQL's CURSOR_OPT bits.
 const OPTION_SCROLL: i32 = 0x0002;
 const OPTION_NO_SCROLL: i32 = 0x0004;
+const OPTION_INSENSITIVE: i32 = 0x0008;
 const OPTION_HOLD: i32 = 0x0020;
+
+/// A query that locks rows locks them as they are fetched, for its transaction, and forwards only.
+///
+/// Errors: 0A000, 42P11.
+fn refuse_locking(statement: &DeclareCursorStmt, query: &Node) -> Result<()> {
+    let Some(NodeEnum::SelectStmt(select)) = &query.node else { return Ok(()) };
+    let Some(NodeEnum::LockingClause(clause)) = select.locking_clause.first().and_then(|clause| clause.node.as_ref()) else {
+        return Ok(());
+    };
+    let strength = match clause.strength() {
+        LockClauseStrength::LcsForkeyshare => "FOR KEY SHARE",
+        LockClauseStrength::LcsForshare => "FOR SHARE",
+        LockClauseStrength::LcsFornokeyupdate => "FOR NO KEY UPDATE",
+        _ => "FOR UPDATE",
+    };
+    let refused = |sqlstate, what: &str, how: &str, kind: &str| {
+        let message = format!("DECLARE {what} ... {strength} is not {how}");
+        Err(Error::new(sqlstate, message).detail(format!("{kind} cursors must be READ ONLY.")))
+    };
+    match statement.options {
+        options if options & OPTION_HOLD != 0 => {
+            refused(SqlState::FEATURE_NOT_SUPPORTED, "CURSOR WITH HOLD", "supported", "Holdable")
+        }
+        options if options & OPTION_SCROLL != 0 => {
+            refused(SqlState::FEATURE_NOT_SUPPORTED, "SCROLL CURSOR", "supported", "Scrollable")
+        }
+        options if options & OPTION_INSENSITIVE != 0 => {
+            refused(SqlState::INVALID_CURSOR_DEFINITION, "INSENSITIVE CURSOR", "valid", "Insensitive")
+        }
+        _ => Ok(()),
+    }
+}
 
 impl Session {
     pub(crate) async fn execute_declare(&mut self, statement: &DeclareCursorStmt, parameters: Arc<[Datum]>) -> Result<Outcome> {
+        let query = statement.query.as_deref().ok_or_else(|| Error::internal("DECLARE without a query"))?;
+        refuse_locking(statement, query)?;
         let is_holdable = statement.options & OPTION_HOLD != 0;
         if !is_holdable {
             self.require_block("DECLARE CURSOR")?;
@@ -44,9 +82,14 @@ impl Session {
         if self.cursors.contains_key(&statement.portalname) {
             return Err(Error::new(SqlState::DUPLICATE_CURSOR, format!("cursor \"{}\" already exists", statement.portalname)));
         }
-        let query = statement.query.as_deref().ok_or_else(|| Error::internal("DECLARE without a query"))?;
-        self.begin_statement()?;
-        let planned = self.plan(query, None, &[])?;
+        self.await_snapshot().await?;
+        let planned = loop {
+            self.begin_statement()?;
+            let planned = self.plan(query, None, &[])?;
+            if !self.lock_plan(&planned).await? {
+                break planned;
+            }
+        };
         let Outcome::Rows(rows) = self.run_planned(&planned, parameters).await? else {
             return Err(Error::new(SqlState::INVALID_CURSOR_DEFINITION, "DECLARE CURSOR must be of a query"));
         };

@@ -46,7 +46,7 @@ pub struct Planned {
     /// Writes rows or locks them, so that its rows go out only once the locks are held.
     stages: bool,
     /// What a read-only transaction refuses to run it as: a change, or a lock, of rows that are not temporary.
-    writes_as: Option<&'static str>,
+    pub(crate) writes_as: Option<&'static str>,
     /// Expected to take so long that it must not hold up a network thread.
     pub(crate) is_long: bool,
     cacheable: bool,

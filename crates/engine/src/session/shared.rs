@@ -252,7 +252,18 @@ impl SessionShared {
         *self.waiting.lock() = wait;
     }
 
+    /// Keeps a notice for the client, unless client_min_messages is above it; INFO is for whoever asked for it.
     pub(crate) fn add_notice(&self, level: NoticeLevel, notice: Error) {
+        let is_wanted = match self.settings.lock().get("client_min_messages").unwrap_or("notice") {
+            "error" => false,
+            "warning" => level == NoticeLevel::Warning,
+            "notice" => matches!(level, NoticeLevel::Warning | NoticeLevel::Notice),
+            "log" => level != NoticeLevel::Debug,
+            _ => true,
+        };
+        if !is_wanted && level != NoticeLevel::Info {
+            return;
+        }
         let mut notices = self.notices.lock();
         if notices.len() == NOTICE_LIMIT {
             notices.remove(0);

@@ -69,6 +69,9 @@ impl Session {
         match statement.kind() {
             VariableSetKind::VarSetMulti => return self.execute_set_multi(statement),
             VariableSetKind::VarReset => {
+                if matches!(&*statement.name, "transaction_isolation" | "transaction_read_only" | "transaction_deferrable") {
+                    self.require_block_or_warn("RESET TRANSACTION");
+                }
                 self.set_variable(&statement.name, None, false)?;
                 return Ok(command("RESET"));
             }

@@ -68,14 +68,27 @@ fn parse_number(fact: &SettingFact, value: &str) -> Option<f64> {
     }
 }
 
+/// With the units that there are, when it is the unit that is wrong.
+fn invalid_number(fact: &SettingFact, value: &str) -> Error {
+    let is_number = value.trim().starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
+    let hint = match fact.unit {
+        Some("ms" | "s" | "min") if is_number => {
+            "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\"."
+        }
+        Some(_) if is_number => "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".",
+        _ => return invalid(fact, value),
+    };
+    invalid(fact, value).hint(hint)
+}
+
 fn canonical_integer(fact: &SettingFact, value: &str) -> Result<String> {
-    let number = parse_number(fact, value).ok_or_else(|| invalid(fact, value))?.round_ties_even();
+    let number = parse_number(fact, value).ok_or_else(|| invalid_number(fact, value))?.round_ties_even();
     check_range(fact, number, &format!("{number:.0}"))?;
     Ok(format!("{number:.0}"))
 }
 
 fn canonical_real(fact: &SettingFact, value: &str) -> Result<String> {
-    let number = parse_number(fact, value).ok_or_else(|| invalid(fact, value))?;
+    let number = parse_number(fact, value).ok_or_else(|| invalid_number(fact, value))?;
     check_range(fact, number, &number.to_string())?;
     Ok(number.to_string())
 }
