@@ -10,7 +10,7 @@ use std::{
 };
 
 use engine::{SessionLimits, limits};
-use server::{AuthMethod, TlsFiles};
+use server::{AuditOptions, AuthMethod, Rotation, Scope, TlsFiles};
 use toml::{Table, Value};
 
 use crate::{cron::Cron, dump_schedule::DumpSchedule, failure::Failure};
@@ -110,12 +110,27 @@ const KEYS: &[Key] = &[
     ),
     key("dump.keep", Kind::Number(0, 1_000_000), "7", "How many scheduled dumps are kept, the newest; 0: all"),
     key("dump.warn_on_dirty_shutdown", Kind::Flag, "true", "Say at the end what has changed and is in no dump"),
+    key("audit.enabled", Kind::Flag, "false", "Record who connects and what they run, a JSON object a line"),
+    key("audit.file", Kind::Text, "audit.jsonl", "Where to"),
+    key(
+        "audit.log_statements",
+        Kind::Choice(&["none", "ddl", "mod", "all"]),
+        "all",
+        "Statements recorded: ddl is definitions, roles and rights, mod those and changes of data",
+    ),
+    key(
+        "audit.max_bytes",
+        Kind::Number(0, 1 << 40),
+        "104857600",
+        "A larger audit file becomes file.1, file.1 becomes file.2; 0: never",
+    ),
+    key("audit.keep", Kind::Number(0, 1000), "5", "How many of those are kept"),
     key("logging.format", Kind::Choice(&["text", "json"]), "text", "How lines of the log look"),
     key("logging.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "warn", "What is logged on standard error"),
 ];
 
 /// Documented keys that a later version brings.
-const LATER: &[&str] = &["server.http_port", "audit.enabled", "audit.file", "audit.log_statements"];
+const LATER: &[&str] = &["server.http_port"];
 
 /// A key, the flag that gave it, and its value.
 pub(crate) type FlagValue = (&'static str, &'static str, String);
@@ -364,6 +379,20 @@ impl Configuration {
         (!certificate.is_empty()).then(|| TlsFiles { certificate: certificate.into(), key: key.into() })
     }
 
+    /// The audit trail; None when there is none.
+    pub(crate) fn audit(&self) -> Option<AuditOptions> {
+        self.flag("audit.enabled").then(|| AuditOptions {
+            file: self.text("audit.file").into(),
+            statements: match self.text("audit.log_statements") {
+                "none" => Scope::None,
+                "ddl" => Scope::Ddl,
+                "mod" => Scope::Mod,
+                _ => Scope::All,
+            },
+            rotation: Rotation { largest_bytes: self.number("audit.max_bytes"), keep: self.number("audit.keep") },
+        })
+    }
+
     /// What SHOW tells of the server.
     fn shown_settings(&self) -> Vec<(&'static str, String)> {
         let text = |name: &str| self.text(name).to_owned();
@@ -590,7 +619,7 @@ mod tests {
             ("[session]\ndefault_isolation_level = \"CHAOS\"\n", "READ_COMMITTED"),
             ("[locks]\ntimeout_ms = 1\n[resource_quotas]\nlock_timeout_ms = 2\n", "are one setting"),
             ("[auth]\nmethod = \"password\"\n", "nobody could log in"),
-            ("[audit]\nenabled = true\n", "not supported yet"),
+            ("[audit]\nfile = 1\n", "a text"),
             ("[server]\ntls_cert = \"server.crt\"\n", "TLS needs both"),
             ("[[auth.users]]\nusername = \"a\"\npassword_hash = \"x\"\nroles = [\"reed\"]\n", "read, write and admin"),
             ("[[auth.users]]\nusername = \"a\"\npassword_hash = \"x\"\nroles = [\"read\"]\n", "hash-password"),

@@ -6,6 +6,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use engine::{Cluster, SessionLimits};
+use server::Audit;
 use tokio::{signal::unix::Signal, sync::Notify, task::JoinHandle};
 
 use crate::{
@@ -26,6 +27,7 @@ pub(crate) struct InForce {
     pub log: Log,
     /// The port it has, which may have been the system's choice.
     pub port: u16,
+    pub audit: Option<Audit>,
     pub dumps: Option<JoinHandle<()>>,
 }
 
@@ -64,6 +66,11 @@ impl InForce {
         let file = self.file.clone().or_else(|| find_file(None));
         let mut configuration = Configuration::resolve(file.as_deref(), self.flags.clone())?;
         let access = access::options(&configuration)?;
+        let audit = match (&self.audit, configuration.audit()) {
+            (Some(audit), Some(options)) => Some(audit.under(&options)?),
+            (None, Some(options)) => Some(Audit::start(&options)?),
+            (_, None) => None,
+        };
         for name in configuration.keep_fixed(&self.configuration) {
             tracing::warn!("{name} has changed, and takes effect when the server is started again");
         }
@@ -72,6 +79,8 @@ impl InForce {
         self.log.follow(&configuration);
         access::follow_users(&self.cluster, &self.configuration, &configuration);
         self.access.replace(access);
+        self.access.record_in(audit.clone());
+        self.audit = audit;
         self.configuration = configuration;
         self.schedule_dumps();
         Ok(())

@@ -10,7 +10,7 @@ use std::{
 
 use engine::{Cluster, DEFAULT_DATABASE, process::Request};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use server::{Server, ServerOptions};
+use server::{Audit, Server, ServerOptions};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
@@ -47,6 +47,7 @@ async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(
         socket_dir: settings.socket_dir.clone(),
         access: access::options(&settings.configuration)?,
     };
+    let audit = settings.configuration.audit().map(|options| Audit::start(&options)).transpose()?;
     // Listened for from the start, so that a signal just after "ready" ends the server cleanly too.
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
@@ -74,14 +75,17 @@ async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(
     let _pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose()?;
     announce(address, server.socket_path().and_then(|path| path.parent()), started);
     cluster.set_limits(reload::limits(&settings.configuration, address.port()))?;
+    let access = server.access();
+    access.record_in(audit.clone());
     let mut in_force = InForce {
         configuration: settings.configuration.clone(),
         file: settings.file.clone(),
         flags: settings.flags.clone(),
         cluster: cluster.clone(),
-        access: server.access(),
+        access: access.clone(),
         log,
         port: address.port(),
+        audit,
         dumps: None,
     };
     in_force.schedule_dumps();
@@ -95,6 +99,7 @@ async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(
             }
         })
         .await;
+    access.finish_audit();
     let dumped = settings.configuration.last_dump().map_or(Ok(()), |path| dump_from(&cluster, &path));
     if settings.configuration.flag("dump.warn_on_dirty_shutdown") {
         warn_of_dirty_state(&cluster);

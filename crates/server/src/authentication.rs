@@ -307,7 +307,8 @@ fn check_binding_flag(header: &str, is_bound: bool, was_offered: bool) -> Result
     let malformed = |detail: &str| Err(violation("malformed SCRAM message").detail(detail.to_owned()));
     let (flag, identity) = header.trim_end_matches(',').split_once(',').unwrap_or((header.trim_end_matches(','), ""));
     if !identity.is_empty() {
-        return Err(Error::unsupported("client uses authorization identity, but it is not supported"));
+        let message = "client uses authorization identity, but it is not supported";
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     match flag {
         "n" | "y" if is_bound => {

@@ -18,6 +18,7 @@ use tokio::{
 use types::{Error, SqlState};
 
 use crate::{
+    audit::{Audit, Running, Who},
     authentication::AuthMethod,
     copy::CopyState,
     listener::{AccessOptions, Shared},
@@ -43,6 +44,12 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     /// What was in force when the client came.
     pub(crate) access: Arc<AccessOptions>,
+    /// Whose statements the audit trail records.
+    pub(crate) who: Arc<Who>,
+    /// The statement that is to be recorded when it ends.
+    pub(crate) running: Option<Running>,
+    /// When its session began.
+    since: Option<Instant>,
     /// Received and not yet decoded.
     pub(crate) input: BytesMut,
     /// Answers not yet written.
@@ -76,6 +83,9 @@ impl Connection {
             address,
             shared,
             access,
+            who: Arc::default(),
+            running: None,
+            since: None,
             input: BytesMut::with_capacity(4096),
             output: Vec::with_capacity(4096),
             skip_to_sync: false,
@@ -106,6 +116,10 @@ impl Connection {
                 }
             }
         }
+        self.running = None;
+        if let (Some(audit), Some(since)) = (&*shared.audit.load(), self.since) {
+            audit.disconnected(&self.who, since);
+        }
         if self.stream.is_encrypted() {
             // The client learns that nothing was cut off; whether it still listens does not matter.
             let _ = tokio::time::timeout(FAREWELL, self.stream.shutdown()).await;
@@ -116,13 +130,13 @@ impl Connection {
     async fn serve(&mut self, connections_before: usize) -> io::Result<()> {
         let session = match self.start().await? {
             Started::Over => return Ok(()),
-            Started::Refused(error) => return self.refuse(&error).await,
+            Started::Refused(error) => return self.turn_away(&error).await,
             Started::Session(session) => session,
         };
         // One place more is kept for an administrator who has proved to be one.
         let is_administrator = session.is_administrator() && self.access.auth.method != AuthMethod::Trust;
         if connections_before >= self.access.max_connections + usize::from(is_administrator) {
-            return self.refuse(&Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")).await;
+            return self.turn_away(&Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")).await;
         }
         let mut session = session;
         session.set_offload(Arc::new(BlockInPlace));
@@ -131,7 +145,50 @@ impl Connection {
         let notified = self.notified.clone();
         session.shared().on_notify(move || notified.notify_one());
         self.welcome(&session);
-        self.message_loop(&mut session).await
+        self.since = Some(Instant::now());
+        let shared = session.shared();
+        let tls = shared.tls.as_ref().map(|tls| tls.version);
+        self.who = Arc::new(Who {
+            session: Some(shared.pid),
+            user: shared.role.name.to_string(),
+            database: shared.database.to_string(),
+            client: self.address,
+            tls,
+        });
+        self.record(|audit, who| audit.connected(who));
+        let served = self.message_loop(&mut session).await;
+        if session.transaction_status() != TransactionStatus::Idle {
+            self.running = None;
+            self.record(|audit, who| audit.rolled_back(who, None));
+        }
+        served
+    }
+
+    /// Records something that is not a statement, if there is an audit trail.
+    pub(crate) fn record(&self, make: impl FnOnce(&Audit, &Who)) {
+        if let Some(audit) = &*self.shared.audit.load() {
+            make(audit, &self.who);
+        }
+    }
+
+    /// A statement begins.
+    pub(crate) fn begin_record(&mut self, text: &str) {
+        if let Some(audit) = &*self.shared.audit.load() {
+            self.running = Running::begin(audit, &self.who, text);
+        }
+    }
+
+    /// The statement has run.
+    pub(crate) fn end_record(&mut self, tag: &str) {
+        if let Some(running) = self.running.take() {
+            running.done(tag);
+        }
+    }
+
+    /// Tells a client that it is not let in.
+    async fn turn_away(&mut self, error: &Error) -> io::Result<()> {
+        self.record(|audit, who| audit.refused(who, error));
+        self.refuse(error).await
     }
 
     async fn refuse(&mut self, error: &Error) -> io::Result<()> {
@@ -196,6 +253,7 @@ impl Connection {
                 IdleEnd::Transaction => {
                     self.silent_since = None;
                     session.expire_transaction();
+                    self.record(|audit, who| audit.rolled_back(who, Some(SqlState::from_code(b"25P04"))));
                     Ok(Next::Continue)
                 }
             },
@@ -242,6 +300,7 @@ impl Connection {
             Message::Sync => {
                 self.skip_to_sync = false;
                 if let Err(error) = session.sync().await {
+                    self.record(|audit, who| audit.rolled_back(who, Some(error.sqlstate())));
                     self.report(session, &error);
                 }
                 self.ready(session);
@@ -268,6 +327,9 @@ impl Connection {
 
     /// Notices and changed settings, then the error.
     pub(crate) fn report(&mut self, session: &mut Session, error: &Error) {
+        if let Some(running) = self.running.take() {
+            running.failed(error);
+        }
         self.forward_notices(session);
         let severity = if error.sqlstate() == SqlState::ADMIN_SHUTDOWN { Severity::Fatal } else { Severity::Error };
         backend::error_response(&mut self.output, severity, error);

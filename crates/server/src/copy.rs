@@ -60,6 +60,7 @@ impl Connection {
                 let last = rest.statements.as_slice().is_empty();
                 match session.finish_statement(last).await {
                     Ok(()) => {
+                        self.end_record(&tag);
                         self.forward_notices(session);
                         backend::command_complete(&mut self.output, &tag);
                         Box::pin(self.run_statements(session, rest)).await?;
@@ -70,7 +71,10 @@ impl Connection {
                     }
                 }
             }
-            (Ok(tag), None) => backend::command_complete(&mut self.output, &tag),
+            (Ok(tag), None) => {
+                self.end_record(&tag);
+                backend::command_complete(&mut self.output, &tag);
+            }
             (Err(error), Some(_)) => {
                 self.report(session, &error);
                 self.finish_query(session).await;

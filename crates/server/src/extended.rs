@@ -23,7 +23,16 @@ impl Connection {
                 if statement.is_empty() {
                     session.close_statement("");
                 }
-                session.prepare(&statement, &query, &parameter_types).map(|_| backend::plain(&mut self.output, b'1'))
+                match session.prepare(&statement, &query, &parameter_types) {
+                    Ok(_) => {
+                        backend::plain(&mut self.output, b'1');
+                        Ok(())
+                    }
+                    Err(error) => {
+                        self.begin_record(&query);
+                        Err(error)
+                    }
+                }
             }
             Message::Bind(bind) => self.bind(session, bind),
             Message::Describe { is_portal: false, name } => self.describe_statement(session, &name),
@@ -94,6 +103,9 @@ impl Connection {
     async fn execute(&mut self, session: &mut Session, name: &str, limit: i32) -> io::Result<Result<(), Error>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut given = 0;
+        if let Some(text) = session.portal(name).ok().map(|portal| portal.statement.text.clone()) {
+            self.begin_record(&text);
+        }
         let mut encoder: Option<RowEncoder> = None;
         loop {
             let step = match session.execute_portal(name, limit, given).await {
@@ -115,15 +127,20 @@ impl Connection {
                     }
                 }
                 PortalStep::Suspended => {
+                    if let Some(running) = self.running.take() {
+                        running.suspended(given);
+                    }
                     backend::plain(&mut self.output, b's');
                     return Ok(Ok(()));
                 }
                 PortalStep::Complete(tag) => {
+                    self.end_record(&tag);
                     self.forward_notices(session);
                     backend::command_complete(&mut self.output, &tag);
                     return Ok(Ok(()));
                 }
                 PortalStep::Empty => {
+                    self.end_record("");
                     backend::plain(&mut self.output, b'I');
                     return Ok(Ok(()));
                 }
@@ -136,6 +153,7 @@ impl Connection {
                 PortalStep::CopyOut(copy) => {
                     return Ok(match self.copy_out(session, *copy).await? {
                         Ok(tag) => {
+                            self.end_record(&tag);
                             backend::command_complete(&mut self.output, &tag);
                             Ok(())
                         }

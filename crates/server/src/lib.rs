@@ -8,6 +8,7 @@
 //! **Invariants.** A message's length is believed only as its bytes arrive: nothing is allocated ahead. A panic ends one connection.
 //! **Does not know** SQL.
 
+pub mod audit;
 pub mod authentication;
 pub mod certificate;
 mod connection;
@@ -22,6 +23,7 @@ mod startup;
 mod stream;
 pub mod tls;
 
+pub use audit::{Audit, AuditOptions, Rotation, Scope};
 pub use authentication::{AuthMethod, AuthOptions};
 pub use listener::{Access, AccessOptions, Server, ServerOptions};
 pub use tls::{TlsFiles, TlsIdentity};

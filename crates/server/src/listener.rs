@@ -10,11 +10,12 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use engine::Cluster;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::{
+    audit::Audit,
     authentication::{AuthOptions, Failures},
     connection::Connection,
     event_loops::EventLoops,
@@ -53,6 +54,18 @@ impl Access {
     pub fn replace(&self, options: AccessOptions) {
         self.0.access.store(Arc::new(options));
     }
+
+    /// Records in this trail from now on, or in none.
+    pub fn record_in(&self, audit: Option<Audit>) {
+        self.0.audit.store(audit.map(Arc::new));
+    }
+
+    /// Waits until all that was recorded is in its file.
+    pub fn finish_audit(&self) {
+        if let Some(audit) = &*self.0.audit.load() {
+            audit.finish();
+        }
+    }
 }
 
 /// A server that listens.
@@ -69,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     pub(crate) access: ArcSwap<AccessOptions>,
     pub(crate) failures: Failures,
+    pub(crate) audit: ArcSwapOption<Audit>,
 }
 
 impl Server {
@@ -87,6 +101,7 @@ impl Server {
             connections: AtomicUsize::new(0),
             access: ArcSwap::from_pointee(options.access.clone()),
             failures: Failures::default(),
+            audit: ArcSwapOption::empty(),
         };
         Ok(Server { tcp, unix, shared: Arc::new(shared), loops: EventLoops::start()? })
     }

@@ -21,6 +21,7 @@ pub(crate) struct Rest {
 impl Connection {
     pub(crate) async fn simple_query(&mut self, session: &mut Session, sql: &str) -> io::Result<()> {
         session.drop_unnamed();
+        self.begin_record(sql);
         if let Some(outcome) = session.execute_shaped(sql).await {
             let done = match outcome {
                 Ok(outcome) => self.send_outcome(session, outcome, true).await?,
@@ -32,7 +33,13 @@ impl Connection {
             self.finish_query(session).await;
             return Ok(());
         }
-        match session.parse(sql) {
+        let parsed = session.parse(sql);
+        if parsed.is_ok()
+            && let Some(running) = self.running.take()
+        {
+            running.forget();
+        }
+        match parsed {
             Ok(statements) if statements.is_empty() => {
                 backend::plain(&mut self.output, b'I');
                 self.finish_query(session).await;
@@ -54,6 +61,8 @@ impl Connection {
     pub(crate) async fn run_statements(&mut self, session: &mut Session, mut rest: Rest) -> io::Result<()> {
         while let Some(statement) = rest.statements.next() {
             let last = rest.statements.as_slice().is_empty();
+            let text = rest.sql.get(statement.location..statement.location + statement.length);
+            self.begin_record(text.unwrap_or(&rest.sql));
             let outcome = session.execute(&rest.sql, &statement, Arc::from([])).await;
             let outcome = match outcome {
                 Ok(Outcome::CopyIn(copy)) => {
@@ -80,6 +89,7 @@ impl Connection {
     /// Ends a query text: what is left of an implicit transaction, then ReadyForQuery.
     pub(crate) async fn finish_query(&mut self, session: &mut Session) {
         if let Err(error) = session.finish_script().await {
+            self.record(|audit, who| audit.rolled_back(who, Some(error.sqlstate())));
             self.report(session, &error);
         }
         self.ready(session);
@@ -140,7 +150,10 @@ impl Connection {
         }
         self.forward_notices(session);
         match tag {
-            Some(tag) => backend::command_complete(&mut self.output, &tag),
+            Some(tag) => {
+                self.end_record(&tag);
+                backend::command_complete(&mut self.output, &tag);
+            }
             None => backend::plain(&mut self.output, b'I'),
         }
         Ok(Ok(()))

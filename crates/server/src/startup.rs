@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use types::{Error, Result, SqlState};
 
 use crate::{
+    audit::Who,
     authentication::AuthMethod,
     connection::Connection,
     protocol::{backend, frontend},
@@ -163,6 +164,13 @@ impl Connection {
             Ok(options) => options,
             Err(error) => return Ok(Err(error)),
         };
+        self.who = Arc::new(Who {
+            session: None,
+            user: options.user.clone(),
+            database: options.database.clone().unwrap_or_else(|| options.user.clone()),
+            client: self.address,
+            tls: None,
+        });
         if let Err(error) = self.authenticate(&options.user).await? {
             return Ok(Err(error));
         }
