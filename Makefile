@@ -8,7 +8,7 @@ SERVER := $(TARGET)/ci/heliosdb-nano
 VENV := $(TARGET)/client-venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help start build test unit-tests client-tests lint conformance bench bench-storage install-build install-clients
+.PHONY: help start build test unit-tests client-tests lint conformance bench bench-dump bench-storage install-build install-clients
 
 help:
 	@echo "make start          build and run a server on port $(PORT) (PORT=...)"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint           formatting and clippy"
 	@echo "make conformance    score the server with the suites in ../shared/conformance against the recorded floors"
 	@echo "make bench          pgbench side by side with PostgreSQL 15 and the canned-reply ceiling"
+	@echo "make bench-dump     dump, restore and COPY FROM side by side with PostgreSQL 15"
 	@echo "make bench-storage  micro-benchmarks of the storage and the values"
 
 start: install-build
@@ -47,6 +48,10 @@ conformance: build
 bench: install-clients
 	cargo build --release --bin heliosdb-nano
 	$(PYTHON) tools/bench.py --server $(TARGET)/release/heliosdb-nano
+
+bench-dump: install-clients
+	cargo build --release --bin heliosdb-nano
+	$(PYTHON) tools/bench_dump.py --server $(TARGET)/release/heliosdb-nano
 
 bench-storage: install-build
 	cargo bench -p heliosdb-storage -p heliosdb-types

@@ -10,11 +10,8 @@ import argparse
 import contextlib
 import os
 import pathlib
-import pwd
 import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,6 +19,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
+from local_postgres import free_port, local_postgres, wait_for
 from local_server import LocalServer, find_program
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -67,38 +65,6 @@ WORKLOADS = [
     ("a connection each, 8 clients", ["-C", "-S", "-c", "8", "-j", "2"], None),
 ]
 
-SETTINGS = """
-listen_addresses = '127.0.0.1'
-unix_socket_directories = ''
-max_connections = 300
-shared_buffers = 1GB
-fsync = off
-synchronous_commit = off
-full_page_writes = off
-wal_level = minimal
-max_wal_senders = 0
-max_wal_size = 4GB
-checkpoint_timeout = 30min
-jit = off
-max_parallel_workers_per_gather = 0
-"""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port):
-    for _ in range(300):
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"nothing listens on port {port}")
-
-
 def cpu_of(pid):
     """Processor seconds of a process, its children that run and those that have ended."""
     total = 0
@@ -140,33 +106,10 @@ class Target:
 @contextlib.contextmanager
 def postgresql():
     """A PostgreSQL 15 in memory, or None."""
-    programs = pathlib.Path("/usr/lib/postgresql/15/bin")
-    if not (programs / "postgres").exists():
-        print("PostgreSQL 15's server is not installed (Debian: postgresql-15); measuring without it")
-        yield None
-        return
-    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    account = pwd.getpwnam(user)
-    as_user = dict(user=account.pw_uid, group=account.pw_gid, extra_groups=[]) if os.geteuid() == 0 else {}
-    home = pathlib.Path(tempfile.mkdtemp(prefix="heliosdb-bench-", dir="/dev/shm"))
-    data, port = home / "data", free_port()
-    server = None
-    try:
-        if as_user:
-            os.chown(home, account.pw_uid, account.pw_gid)
-        subprocess.run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-                       check=True, stdout=subprocess.DEVNULL, cwd=home, **as_user)
-        with open(data / "postgresql.conf", "a") as configuration:
-            configuration.write(SETTINGS + f"port = {port}\n")
-        server = subprocess.Popen([programs / "postgres", "-D", data], cwd=home, stderr=subprocess.DEVNULL, **as_user)
-        wait_for(port)
-        time.sleep(0.5)
-        yield Target("PostgreSQL 15", port, server.pid)
-    finally:
-        if server:
-            server.send_signal(signal.SIGINT)
-            server.wait(30)
-        shutil.rmtree(home)
+    with local_postgres() as found:
+        if not found:
+            print("PostgreSQL 15's server is not installed (Debian: postgresql-15); measuring without it")
+        yield Target("PostgreSQL 15", *found) if found else None
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::HashMap, sync::Arc};
 use pg_query::protobuf::{self, Node};
 use types::{Error, Result, SqlState};
 
+mod copy_format;
 mod library;
 
 /// One statement of a query string.
@@ -25,7 +26,7 @@ pub fn parse(sql: &str) -> Result<Vec<ParsedStatement>> {
         return Err(Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, "invalid byte sequence for encoding \"UTF8\": 0x00")
             .at(Some(at + 1)));
     }
-    let tree = crate::deep::on_parser_stack(sql, || library::parse(sql))??;
+    let tree = tree_of(sql)?;
     let statements = tree.stmts.into_iter().filter_map(|raw| {
         let location = usize::try_from(raw.stmt_location).unwrap_or(0).min(sql.len());
         let length = match usize::try_from(raw.stmt_len) {
@@ -35,6 +36,28 @@ pub fn parse(sql: &str) -> Result<Vec<ParsedStatement>> {
         raw.stmt.map(|node| ParsedStatement { node: *node, location, length })
     });
     Ok(statements.collect())
+}
+
+fn tree_of(sql: &str) -> Result<protobuf::ParseResult> {
+    let read = |sql: &str| crate::deep::on_parser_stack(sql, || library::parse(sql))?;
+    let refused = match read(sql) {
+        Ok(tree) => return Ok(tree),
+        Err(error) => error,
+    };
+    let mut text = copy_format::replaced(sql, &refused);
+    for replacements in 1..=copy_format::MOST {
+        let Some(again) = text else { break };
+        match read(&again) {
+            Ok(mut tree) => {
+                if copy_format::restore(&mut tree, replacements) {
+                    return Ok(tree);
+                }
+                break;
+            }
+            Err(error) => text = copy_format::replaced(&again, &error),
+        }
+    }
+    Err(refused)
 }
 
 /// Parses the text of one expression: a stored default, a constraint, an index expression.

@@ -34,6 +34,8 @@ pub(crate) enum Verb {
     Dump(crate::dump::DumpArguments),
     /// Load a dump into a running server's database
     Restore(crate::restore::RestoreArguments),
+    /// Take over a SQLite file or a running PostgreSQL, into a running server's database
+    Import(crate::import::ImportArguments),
     #[command(hide = true)]
     Status(Later),
     /// Show or check the configuration

@@ -66,9 +66,9 @@ pub(crate) trait Connection {
 }
 
 /// A connection as dumps and restores use it.
-pub(crate) struct Linked<'a>(pub &'a mut dyn Connection);
+pub(crate) struct Linked<'a, C: Connection + ?Sized = dyn Connection>(pub &'a mut C);
 
-impl Link for Linked<'_> {
+impl<C: Connection + ?Sized> Link for Linked<'_, C> {
     fn query(&mut self, sql: &str) -> Result<Vec<Row>> {
         struct Rows(Vec<Row>);
         impl Handler for Rows {

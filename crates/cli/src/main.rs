@@ -15,6 +15,7 @@ mod dump;
 mod dump_schedule;
 mod failure;
 mod hash_password;
+mod import;
 mod log;
 mod pid_file;
 mod progress;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         },
         Verb::Dump(arguments) => arguments.run(),
         Verb::Restore(arguments) => arguments.run(),
+        Verb::Import(arguments) => arguments.run(),
         Verb::Status(_) => Err(Failure::not_yet("the command status")),
         Verb::Config(arguments) => arguments.run(),
         Verb::HashPassword(arguments) => arguments.run(),

@@ -25,6 +25,7 @@ pub mod restore;
 mod saved;
 pub mod schema;
 pub mod sql_text;
+pub mod transfer;
 
 pub use archive::{Archive, Compression};
 pub use atomic_file::AtomicFile;

@@ -87,7 +87,7 @@ fn apply(
     if options.tables.is_empty() { position.restored(link) } else { Ok(()) }
 }
 
-fn run(link: &mut dyn Link, entry: &Entry, database: &str) -> Result<()> {
+pub(crate) fn run(link: &mut dyn Link, entry: &Entry, database: &str) -> Result<()> {
     if entry.kind == "ROLE" {
         let name = unquoted(&entry.name);
         let known = link.query(&format!("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = {}", literal(&name)))?;

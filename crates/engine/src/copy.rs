@@ -1,17 +1,23 @@
-//! COPY: rows to and from the client or a file on the server, as text, CSV or binary.
+//! COPY: rows to and from the client or a file on the server, as text, CSV, binary, JSON lines or Parquet.
 
 mod copy_in;
 mod copy_out;
 mod decode;
 mod encode;
+mod json_lines;
 mod options;
+mod parquet;
 
 use std::sync::Arc;
 
 use catalog::{Privileges, Relation};
 use pg_query::protobuf::{CopyStmt, Node};
 use plan::access::Access;
-use types::{Error, Oid, Result, SqlState};
+use types::{
+    Datum, Error, FormatSettings, Oid, Result, SqlState, SqlType,
+    text_format::{TypeResolver, datum_from_text},
+    typmod::apply_typmod,
+};
 
 pub use copy_in::CopyIn;
 pub use copy_out::CopyOut;
@@ -103,6 +109,14 @@ impl Session {
         }
         Ok((relation, positions))
     }
+}
+
+/// A value from its text, fitted to the type's modifier as an assignment is.
+///
+/// Errors: those of the type's input function, 22001, 22003, ...
+fn value_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resolver: &dyn TypeResolver) -> Result<Datum> {
+    let value = datum_from_text(text, ty, settings, resolver)?;
+    if ty.typmod < 0 { Ok(value) } else { apply_typmod(value, ty, false) }
 }
 
 /// Columns named in an option such as FORCE_NULL (a, b), as flags over the copied columns.

@@ -1,250 +1,32 @@
 //! Results as Arrow record batches, for the tools that speak Arrow.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, builder as arrow};
-use arrow_buffer::IntervalMonthDayNano;
-use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
-use types::{Datum, Error, Numeric, Oid, Result, SqlState, SqlType};
+use arrow_array::RecordBatch;
+use interchange::Purpose;
+use types::{Datum, Result, SqlType};
 
 use crate::row::Columns;
-
-/// Arrow counts days and microseconds from 1970, PostgreSQL from 2000.
-const DAYS_FROM_1970_TO_2000: i32 = 10_957;
-const MICROSECONDS_FROM_1970_TO_2000: i64 = 946_684_800_000_000;
 
 /// Rows of a query, gathered into arrays.
 pub(crate) struct BatchBuilder {
     columns: Arc<Columns>,
-    fields: Vec<Field>,
-    arrays: Vec<ArrayBuilder>,
-    rows: usize,
-}
-
-/// An array in the making. The timestamps' flag says whether they are in UTC.
-enum ArrayBuilder {
-    Bool(arrow::BooleanBuilder),
-    Int2(arrow::Int16Builder),
-    Int4(arrow::Int32Builder),
-    Int8(arrow::Int64Builder),
-    Float4(arrow::Float32Builder),
-    Float8(arrow::Float64Builder),
-    Oid(arrow::UInt32Builder),
-    Decimal(arrow::Decimal128Builder),
-    Bytes(arrow::BinaryBuilder),
-    Date(arrow::Date32Builder),
-    Time(arrow::Time64MicrosecondBuilder),
-    Timestamp(arrow::TimestampMicrosecondBuilder),
-    Interval(arrow::IntervalMonthDayNanoBuilder),
-    Uuid(arrow::FixedSizeBinaryBuilder),
-    Text(arrow::StringBuilder),
+    builder: interchange::BatchBuilder,
 }
 
 impl BatchBuilder {
     pub(crate) fn new(columns: Arc<Columns>, types: &[SqlType]) -> Result<BatchBuilder> {
-        let arrays: Vec<ArrayBuilder> = types.iter().map(|ty| ArrayBuilder::of(*ty)).collect();
-        let fields = columns
-            .columns
-            .iter()
-            .zip(&arrays)
-            .map(|(column, array)| {
-                let oid = column.sql_type().oid.to_string();
-                Field::new(column.name(), array.data_type(), true)
-                    .with_metadata(HashMap::from([("postgresql.type".to_owned(), oid)]))
-            })
-            .collect();
-        Ok(BatchBuilder { columns, fields, arrays, rows: 0 })
+        let named = columns.columns.iter().map(|column| column.name()).zip(types.iter().copied());
+        let builder = interchange::BatchBuilder::new(named, Purpose::Arrow);
+        Ok(BatchBuilder { columns, builder })
     }
 
     pub(crate) fn add(&mut self, values: Vec<Datum>) -> Result<()> {
-        self.rows += 1;
-        for (at, (array, value)) in self.arrays.iter_mut().zip(&values).enumerate() {
-            if !array.push(value)? {
-                // The text form, for types that Arrow has none of.
-                let ArrayBuilder::Text(texts) = array else {
-                    return Err(Error::internal("a value that is not of its column's type"));
-                };
-                texts.append_value(self.columns.text(at, value));
-            }
-        }
-        Ok(())
+        let columns = &self.columns;
+        self.builder.add(&values, &mut |at, value| columns.text(at, value))
     }
 
-    pub(crate) fn finish(self) -> Result<RecordBatch> {
-        let arrays = self.arrays.into_iter().map(ArrayBuilder::finish).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        RecordBatch::try_new_with_options(Arc::new(Schema::new(self.fields)), arrays, &options)
-            .map_err(|error| Error::internal(format!("a result does not make a record batch: {error}")))
-    }
-}
-
-impl ArrayBuilder {
-    fn of(ty: SqlType) -> ArrayBuilder {
-        match ty.oid {
-            Oid::BOOL => ArrayBuilder::Bool(Default::default()),
-            Oid::INT2 => ArrayBuilder::Int2(Default::default()),
-            Oid::INT4 => ArrayBuilder::Int4(Default::default()),
-            Oid::INT8 => ArrayBuilder::Int8(Default::default()),
-            Oid::FLOAT4 => ArrayBuilder::Float4(Default::default()),
-            Oid::FLOAT8 => ArrayBuilder::Float8(Default::default()),
-            Oid::OID => ArrayBuilder::Oid(Default::default()),
-            Oid::BYTEA => ArrayBuilder::Bytes(Default::default()),
-            Oid::DATE => ArrayBuilder::Date(Default::default()),
-            Oid::TIME => ArrayBuilder::Time(Default::default()),
-            Oid::TIMESTAMP => ArrayBuilder::Timestamp(Default::default()),
-            Oid::TIMESTAMPTZ => ArrayBuilder::Timestamp(arrow::TimestampMicrosecondBuilder::default().with_timezone("UTC")),
-            Oid::INTERVAL => ArrayBuilder::Interval(Default::default()),
-            Oid::UUID => ArrayBuilder::Uuid(arrow::FixedSizeBinaryBuilder::new(16)),
-            Oid::NUMERIC => match decimal_shape(ty.typmod) {
-                Some((precision, scale)) => {
-                    let shape = DataType::Decimal128(precision, scale);
-                    ArrayBuilder::Decimal(arrow::Decimal128Builder::default().with_data_type(shape))
-                }
-                None => ArrayBuilder::Text(Default::default()),
-            },
-            _ => ArrayBuilder::Text(Default::default()),
-        }
-    }
-
-    fn data_type(&self) -> DataType {
-        match self {
-            ArrayBuilder::Bool(_) => DataType::Boolean,
-            ArrayBuilder::Int2(_) => DataType::Int16,
-            ArrayBuilder::Int4(_) => DataType::Int32,
-            ArrayBuilder::Int8(_) => DataType::Int64,
-            ArrayBuilder::Float4(_) => DataType::Float32,
-            ArrayBuilder::Float8(_) => DataType::Float64,
-            ArrayBuilder::Oid(_) => DataType::UInt32,
-            ArrayBuilder::Decimal(array) => array.finish_cloned().data_type().clone(),
-            ArrayBuilder::Bytes(_) => DataType::Binary,
-            ArrayBuilder::Date(_) => DataType::Date32,
-            ArrayBuilder::Time(_) => DataType::Time64(TimeUnit::Microsecond),
-            ArrayBuilder::Timestamp(array) => array.finish_cloned().data_type().clone(),
-            ArrayBuilder::Interval(_) => DataType::Interval(IntervalUnit::MonthDayNano),
-            ArrayBuilder::Uuid(_) => DataType::FixedSizeBinary(16),
-            ArrayBuilder::Text(_) => DataType::Utf8,
-        }
-    }
-
-    /// Appends a value; false when it is for the caller to append as text.
-    fn push(&mut self, value: &Datum) -> Result<bool> {
-        match (self, value) {
-            (array, Datum::Null) => array.push_null(),
-            (ArrayBuilder::Bool(array), Datum::Bool(value)) => array.append_value(*value),
-            (ArrayBuilder::Int2(array), Datum::Int2(value)) => array.append_value(*value),
-            (ArrayBuilder::Int4(array), Datum::Int4(value)) => array.append_value(*value),
-            (ArrayBuilder::Int8(array), Datum::Int8(value)) => array.append_value(*value),
-            (ArrayBuilder::Float4(array), Datum::Float4(value)) => array.append_value(*value),
-            (ArrayBuilder::Float8(array), Datum::Float8(value)) => array.append_value(*value),
-            (ArrayBuilder::Oid(array), Datum::Oid(value)) => array.append_value(value.0),
-            (ArrayBuilder::Decimal(array), Datum::Numeric(value)) => array.append_value(unscaled(value)?),
-            (ArrayBuilder::Bytes(array), Datum::Bytes(value)) => array.append_value(value),
-            // Infinities stay the largest and the smallest value, as they are in PostgreSQL.
-            (ArrayBuilder::Date(array), Datum::Date(value)) => {
-                array.append_value(if value.is_finite() { value.0.saturating_add(DAYS_FROM_1970_TO_2000) } else { value.0 });
-            }
-            (ArrayBuilder::Time(array), Datum::Time(value)) => array.append_value(value.0),
-            (ArrayBuilder::Timestamp(array), Datum::Timestamp(value)) => {
-                array.append_value(since_1970(value.0, value.is_finite()))
-            }
-            (ArrayBuilder::Timestamp(array), Datum::TimestampTz(value)) => {
-                array.append_value(since_1970(value.0, value.is_finite()))
-            }
-            (ArrayBuilder::Interval(array), Datum::Interval(value)) => {
-                let nanoseconds = value.microseconds.checked_mul(1000).ok_or_else(|| {
-                    Error::new(SqlState::INTERVAL_FIELD_OVERFLOW, "interval out of range for Arrow, which counts nanoseconds")
-                })?;
-                array.append_value(IntervalMonthDayNano::new(value.months, value.days, nanoseconds));
-            }
-            (ArrayBuilder::Uuid(array), Datum::Uuid(value)) => {
-                array.append_value(value).map_err(|error| Error::internal(error.to_string()))?;
-            }
-            (ArrayBuilder::Text(array), Datum::Text(value)) => array.append_value(value),
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn push_null(&mut self) {
-        match self {
-            ArrayBuilder::Bool(array) => array.append_null(),
-            ArrayBuilder::Int2(array) => array.append_null(),
-            ArrayBuilder::Int4(array) => array.append_null(),
-            ArrayBuilder::Int8(array) => array.append_null(),
-            ArrayBuilder::Float4(array) => array.append_null(),
-            ArrayBuilder::Float8(array) => array.append_null(),
-            ArrayBuilder::Oid(array) => array.append_null(),
-            ArrayBuilder::Decimal(array) => array.append_null(),
-            ArrayBuilder::Bytes(array) => array.append_null(),
-            ArrayBuilder::Date(array) => array.append_null(),
-            ArrayBuilder::Time(array) => array.append_null(),
-            ArrayBuilder::Timestamp(array) => array.append_null(),
-            ArrayBuilder::Interval(array) => array.append_null(),
-            ArrayBuilder::Uuid(array) => array.append_null(),
-            ArrayBuilder::Text(array) => array.append_null(),
-        }
-    }
-
-    fn finish(self) -> ArrayRef {
-        match self {
-            ArrayBuilder::Bool(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Int2(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Int4(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Int8(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Float4(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Float8(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Oid(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Decimal(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Bytes(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Date(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Time(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Timestamp(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Interval(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Uuid(mut array) => Arc::new(array.finish()),
-            ArrayBuilder::Text(mut array) => Arc::new(array.finish()),
-        }
-    }
-}
-
-fn since_1970(microseconds: i64, is_finite: bool) -> i64 {
-    if is_finite { microseconds.saturating_add(MICROSECONDS_FROM_1970_TO_2000) } else { microseconds }
-}
-
-/// Precision and scale of a numeric's modifier, when Decimal128 can hold them.
-fn decimal_shape(typmod: i32) -> Option<(u8, i8)> {
-    let packed = typmod.checked_sub(4).filter(|packed| *packed >= 0)?;
-    let (precision, scale) = ((packed >> 16) & 0xffff, packed & 0x7ff);
-    // Scales are signed 11-bit numbers; a negative one rounds before the point.
-    (precision <= 38 && scale <= precision).then_some((precision as u8, scale as i8))
-}
-
-/// The digits of a numeric(p,s) without its point: it always prints exactly s digits after it.
-fn unscaled(value: &Numeric) -> Result<i128> {
-    value.to_string().replace('.', "").parse().map_err(|_| {
-        Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("numeric {value} has no decimal form in Arrow"))
-            .hint("Cast it to text or to double precision.")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use types::Numeric;
-
-    use super::{decimal_shape, unscaled};
-
-    #[test]
-    fn modifiers_of_numeric() {
-        let typmod = |precision: i32, scale: i32| ((precision << 16) | (scale & 0x7ff)) + 4;
-        assert_eq!(decimal_shape(typmod(8, 2)), Some((8, 2)));
-        assert_eq!(decimal_shape(typmod(38, 0)), Some((38, 0)));
-        assert_eq!(decimal_shape(typmod(39, 0)), None);
-        assert_eq!(decimal_shape(typmod(5, -2)), None);
-        assert_eq!(decimal_shape(-1), None);
-    }
-
-    #[test]
-    fn digits_without_the_point() {
-        assert_eq!(unscaled(&Numeric::parse("-12.50").unwrap()).unwrap(), -1250);
-        assert!(unscaled(&Numeric::parse("NaN").unwrap()).is_err());
+    pub(crate) fn finish(mut self) -> Result<RecordBatch> {
+        self.builder.take()
     }
 }

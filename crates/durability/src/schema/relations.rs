@@ -158,7 +158,14 @@ impl Reader<'_> {
         let body: Vec<String> = parts.iter().map(|part| format!("\n    {part}")).collect();
         let given = columns.iter().filter(|column| column.generated != 's').map(|column| column.name.clone()).collect();
         self.schema.tables.push(Table { name: name.clone(), columns: given });
-        format!("CREATE {unlogged}TABLE {name} ({}\n){options}", body.join(","))
+        let mut definition = format!("CREATE {unlogged}TABLE {name} ({}\n){options}", body.join(","));
+        for column in columns {
+            if let Some(storage) = &column.storage {
+                let column = quote(&column.name);
+                definition.push_str(&format!(";\nALTER TABLE {name} ALTER COLUMN {column} SET STORAGE {storage}"));
+            }
+        }
+        definition
     }
 
     fn checks(&mut self) -> Result<BTreeMap<u32, Vec<String>>> {
@@ -177,7 +184,9 @@ impl Reader<'_> {
         let rows = self.query(
             "SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
                 pg_catalog.pg_get_expr(d.adbin, d.adrelid),
-                CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::pg_catalog.regcollation::text END
+                CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::pg_catalog.regcollation::text END,
+                CASE WHEN a.attstorage <> t.typstorage THEN CASE a.attstorage
+                    WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END END
             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
             LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
             WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum",
@@ -192,6 +201,7 @@ impl Reader<'_> {
                 generated: row.letter(5),
                 default: row.optional(6),
                 collation: row.optional(7),
+                storage: row.optional(8),
             });
         }
         Ok(columns)
@@ -267,6 +277,8 @@ struct Column {
     generated: char,
     default: Option<String>,
     collation: Option<String>,
+    /// Where it is not its type's.
+    storage: Option<String>,
 }
 
 /// Name, type and collation.

@@ -14,16 +14,16 @@ use plan::{
 use storage::Column;
 use txn::{LockMode, Staged, StatementWrites};
 use types::{
-    Datum, Error, FormatSettings, Result, SqlState, SqlType,
-    binary_format::datum_from_binary,
-    text_format::{TypeResolver, datum_from_text},
+    Datum, Error, FormatSettings, Result, SqlState, SqlType, binary_format::datum_from_binary, text_format::TypeResolver,
+    typmod::apply_typmod,
 };
 
 use super::{
     CopyOptions,
     decode::{Decoder, Fields, Piece},
-    file_error, flags_for,
+    file_error, flags_for, json_lines,
     options::{CopyFormat, Header},
+    parquet, value_from_text,
 };
 use crate::session::{Outcome, Session, query::StatementTables, referential_integrity::References, utility::command};
 
@@ -244,7 +244,7 @@ impl CopyIn {
     }
 
     pub fn is_binary(&self) -> bool {
-        matches!(self.format, CopyFormat::Binary | CopyFormat::Heliodump)
+        matches!(self.format, CopyFormat::Binary | CopyFormat::Heliodump | CopyFormat::Parquet)
     }
 
     /// Takes a piece of data as it came.
@@ -261,6 +261,9 @@ impl CopyIn {
     fn decode(&mut self, at_end: bool) -> Result<()> {
         if self.format == CopyFormat::Heliodump {
             return self.decode_batches(at_end);
+        }
+        if self.format == CopyFormat::Parquet {
+            return if at_end { self.decode_parquet() } else { Ok(()) };
         }
         let buffer = std::mem::take(&mut self.buffer);
         let mut start = 0;
@@ -294,7 +297,7 @@ impl CopyIn {
         let buffer = std::mem::take(&mut self.buffer);
         let mut start = 0;
         while let Some(bytes) = durability::column_batch::next_batch(&buffer[start..]) {
-            let input = |at: usize, text: &str| datum_from_text(text, self.types[at], &self.settings, &*self.resolver);
+            let input = |at: usize, text: &str| value_from_text(text, self.types[at], &self.settings, &*self.resolver);
             let decoded = durability::column_batch::decode(bytes, &self.types, input);
             start += 4 + bytes.len();
             let first = self.line + 1;
@@ -312,9 +315,46 @@ impl CopyIn {
         Ok(())
     }
 
+    /// A Parquet file is read once it has come whole.
+    fn decode_parquet(&mut self) -> Result<()> {
+        let file = std::mem::take(&mut self.buffer);
+        let (types, relation) = (self.types.clone(), self.relation.clone());
+        let names = self.column_names(&relation);
+        let (settings, resolver) = (self.settings.clone(), self.resolver.clone());
+        let forms = parquet::Forms { settings: &settings, resolver: &*resolver };
+        let copy = format!("COPY {}", relation.name);
+        parquet::read(file, &names, &types, &forms, &copy, |batch| self.insert(batch))
+    }
+
+    fn column_names<'a>(&self, relation: &'a Relation) -> Vec<&'a str> {
+        self.positions.iter().map(|&position| &*relation.attributes[position].name).collect()
+    }
+
+    /// A line with a JSON object.
+    fn take_object(&mut self, line: &[u8]) -> Result<()> {
+        let relation = self.relation.clone();
+        let number = self.line;
+        let in_line = |error: Error| error.context(format!("COPY {}, line {number}: \"{}\"", relation.name, shown(line)));
+        let text = std::str::from_utf8(line).map_err(|error| in_line(invalid_utf8(line, error.valid_up_to())))?;
+        let names = self.column_names(&relation);
+        let Some(values) = json_lines::split(text, &names).map_err(in_line)? else { return Ok(()) };
+        for (at, value) in values.into_iter().enumerate() {
+            let in_column = |error: Error| {
+                let shown = value.map(|text| format!(": \"{}\"", shown(text.as_bytes()))).unwrap_or_default();
+                error.context(format!("COPY {}, line {number}, column {}{shown}", relation.name, names[at]))
+            };
+            let datum = value.map_or(Ok(Datum::Null), |text| json_lines::decode(text, self.types[at], &self.context));
+            self.pending[at].push(&datum.map_err(in_column)?);
+        }
+        self.keep_line(line)
+    }
+
     /// One row cut into fields: skips the header, reads the values, and sends full batches on.
     fn take_row(&mut self, line: &[u8]) -> Result<()> {
         self.line += 1;
+        if self.format == CopyFormat::Json {
+            return self.take_object(line);
+        }
         if self.line == 1 && self.header != Header::None {
             return if self.header == Header::Match { self.match_header() } else { Ok(()) };
         }
@@ -343,6 +383,11 @@ impl CopyIn {
                 return Err(error.context(format!("COPY {}, line {}, column {name}{value}", self.relation.name, self.line)));
             }
         }
+        self.keep_line(line)
+    }
+
+    /// A row is complete in the pending columns.
+    fn keep_line(&mut self, line: &[u8]) -> Result<()> {
         let kept = &line[..line.len().min(128)];
         self.pending_lines.push((self.line, kept.to_vec()));
         if self.pending_lines.len() >= BATCH_ROWS {
@@ -359,6 +404,7 @@ impl CopyIn {
         };
         if self.format == CopyFormat::Binary {
             let datum = datum_from_binary(bytes, ty, &*self.resolver)?;
+            let datum = if ty.typmod < 0 { datum } else { apply_typmod(datum, ty, false)? };
             self.pending[at].push(&datum);
             return Ok(());
         }
@@ -369,7 +415,7 @@ impl CopyIn {
         if ty.physical == types::Physical::Text && ty.oid == types::Oid::TEXT {
             self.pending[at].push_text(text);
         } else {
-            let datum = datum_from_text(text, ty, &self.settings, &*self.resolver)?;
+            let datum = value_from_text(text, ty, &self.settings, &*self.resolver)?;
             self.pending[at].push(&datum);
         }
         Ok(())

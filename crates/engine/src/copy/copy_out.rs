@@ -28,7 +28,7 @@ impl CopyOut {
     }
 
     pub fn is_binary(&self) -> bool {
-        matches!(self.encoder.options.format, CopyFormat::Binary | CopyFormat::Heliodump)
+        matches!(self.encoder.options.format, CopyFormat::Binary | CopyFormat::Heliodump | CopyFormat::Parquet)
     }
 
     /// The command tag once all data has been taken.
@@ -46,15 +46,18 @@ impl CopyOut {
             self.started = true;
             let columns = self.rows.columns.clone();
             let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-            self.encoder.start(&names, out);
+            self.encoder.start(&names, out)?;
             if !out.is_empty() {
                 ends.push(out.len());
             }
         }
         match session.next_batch(&mut self.rows)? {
-            Some(batch) if self.encoder.options.format == CopyFormat::Heliodump => {
-                self.encoder.batch(&batch, &self.settings, &*self.resolver, out);
-                ends.push(out.len());
+            Some(batch) if matches!(self.encoder.options.format, CopyFormat::Heliodump | CopyFormat::Parquet) => {
+                let before = out.len();
+                self.encoder.batch(&batch, &self.settings, &*self.resolver, out)?;
+                if out.len() > before {
+                    ends.push(out.len());
+                }
                 self.count += batch.len as u64;
             }
             Some(batch) => {
@@ -67,7 +70,7 @@ impl CopyOut {
             None => {
                 self.finished = true;
                 let before = out.len();
-                self.encoder.finish(out);
+                self.encoder.finish(out)?;
                 if out.len() > before {
                     ends.push(out.len());
                 }
@@ -115,12 +118,13 @@ impl Session {
         let Outcome::Rows(rows) = self.run_planned(&planned, Arc::from([])).await? else {
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "COPY query must have a RETURNING clause"));
         };
+        let context = crate::session::environment::eval_context(self, Arc::from([]))?;
         let names = self.names()?;
         let open = self.open_transaction()?;
         let types = planned.columns.iter().map(|column| column.ty).collect();
         Ok(CopyOut {
             rows,
-            encoder: Encoder::new(options, types, force_quote),
+            encoder: Encoder::new(options, types, force_quote, context),
             settings: open.format.clone(),
             resolver: names,
             started: false,

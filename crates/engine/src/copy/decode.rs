@@ -85,9 +85,9 @@ impl Decoder {
     pub(super) fn next(&mut self, input: &[u8], at_end: bool, fields: &mut Fields) -> Result<Piece> {
         match self.options.format {
             // Batches are decoded before rows are looked for.
-            CopyFormat::Heliodump => Ok(Piece::End),
+            CopyFormat::Heliodump | CopyFormat::Parquet => Ok(Piece::End),
             CopyFormat::Binary => self.next_binary(input, at_end, fields),
-            CopyFormat::Text | CopyFormat::Csv => {
+            CopyFormat::Text | CopyFormat::Csv | CopyFormat::Json => {
                 let Some((line, taken)) = self.next_line(input, at_end)? else { return Ok(Piece::Incomplete) };
                 if line == b"\\." {
                     return Ok(Piece::End);
@@ -95,6 +95,7 @@ impl Decoder {
                 fields.clear();
                 match self.options.format {
                     CopyFormat::Csv => self.split_csv(line, fields)?,
+                    CopyFormat::Json => {}
                     _ => self.split_text(line, fields)?,
                 }
                 Ok(Piece::Row(taken))

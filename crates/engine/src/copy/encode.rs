@@ -1,15 +1,17 @@
 //! COPY's layouts written: from rows to bytes.
 
-use expr::Batch;
+use expr::{Batch, EvalContext};
 use types::{
-    FormatSettings, SqlType,
+    FormatSettings, Result, SqlType,
     binary_format::datum_to_binary,
     text_format::{TypeResolver, datum_to_text},
 };
 
 use super::{
     decode::BINARY_SIGNATURE,
+    json_lines,
     options::{CopyFormat, CopyOptions},
+    parquet,
 };
 
 /// Appends rows in the layout that the options ask for.
@@ -18,16 +20,22 @@ pub(super) struct Encoder {
     pub(super) types: Vec<SqlType>,
     pub(super) force_quote: Vec<bool>,
     text: String,
+    /// How values become JSON, and the keys before them.
+    context: EvalContext,
+    keys: Vec<String>,
+    parquet: Option<parquet::Writer>,
 }
 
 impl Encoder {
-    pub(super) fn new(options: CopyOptions, types: Vec<SqlType>, force_quote: Vec<bool>) -> Encoder {
-        Encoder { options, types, force_quote, text: String::new() }
+    pub(super) fn new(options: CopyOptions, types: Vec<SqlType>, force_quote: Vec<bool>, context: EvalContext) -> Encoder {
+        Encoder { options, types, force_quote, text: String::new(), context, keys: Vec::new(), parquet: None }
     }
 
     /// What precedes all rows: a header line, or the binary signature.
-    pub(super) fn start(&mut self, names: &[&str], out: &mut Vec<u8>) {
+    pub(super) fn start(&mut self, names: &[&str], out: &mut Vec<u8>) -> Result<()> {
         match self.options.format {
+            CopyFormat::Json => self.keys = json_lines::keys(names),
+            CopyFormat::Parquet => self.parquet = Some(parquet::Writer::new(names, &self.types)?),
             CopyFormat::Binary => {
                 out.extend_from_slice(BINARY_SIGNATURE);
                 out.extend_from_slice(&[0; 8]);
@@ -46,6 +54,7 @@ impl Encoder {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// One row.
@@ -59,6 +68,9 @@ impl Encoder {
     ) {
         if self.options.format == CopyFormat::Binary {
             return self.binary_row(batch, row, out);
+        }
+        if self.options.format == CopyFormat::Json {
+            return json_lines::encode_row(batch, row, &self.keys, &self.types, &self.context, out);
         }
         let single = batch.columns.len() == 1;
         for (at, column) in batch.columns.iter().enumerate() {
@@ -79,11 +91,21 @@ impl Encoder {
         out.push(b'\n');
     }
 
-    /// A batch of rows as columns, for the format `heliodump`.
-    pub(super) fn batch(&self, batch: &Batch, settings: &FormatSettings, resolver: &dyn TypeResolver, out: &mut Vec<u8>) {
+    /// A batch of rows as columns, for the formats that are made of them.
+    pub(super) fn batch(
+        &mut self,
+        batch: &Batch,
+        settings: &FormatSettings,
+        resolver: &dyn TypeResolver,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if let Some(writer) = &mut self.parquet {
+            return writer.batch(batch, &parquet::Forms { settings, resolver }, out);
+        }
         let text =
             |at: usize, datum: &types::Datum, text: &mut String| datum_to_text(datum, self.types[at], settings, resolver, text);
         durability::column_batch::encode(&batch.columns, batch.len, &self.types, text, out);
+        Ok(())
     }
 
     fn binary_row(&self, batch: &Batch, row: usize, out: &mut Vec<u8>) {
@@ -102,10 +124,11 @@ impl Encoder {
     }
 
     /// What follows all rows.
-    pub(super) fn finish(&self, out: &mut Vec<u8>) {
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if self.options.format == CopyFormat::Binary {
             out.extend_from_slice(&(-1_i16).to_be_bytes());
         }
+        self.parquet.as_mut().map_or(Ok(()), |writer| writer.finish(out))
     }
 }
 

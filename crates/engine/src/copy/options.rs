@@ -19,6 +19,9 @@ pub enum CopyFormat {
     Binary,
     /// Batches of columns, as the row blocks of a dump hold them (`durability::column_batch`).
     Heliodump,
+    /// An object a line.
+    Json,
+    Parquet,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +110,8 @@ impl Written {
                     "csv" => CopyFormat::Csv,
                     "binary" => CopyFormat::Binary,
                     "heliodump" => CopyFormat::Heliodump,
+                    "json" => CopyFormat::Json,
+                    "parquet" => CopyFormat::Parquet,
                     other => return Err(invalid(format!("COPY format \"{other}\" not recognized")).at(position(option.location))),
                 };
                 once(&mut self.format, format, option)
@@ -158,8 +163,11 @@ impl Written {
                 return Err(unsupported("cannot specify HEADER in BINARY mode"));
             }
         }
-        if format == CopyFormat::Heliodump {
-            self.refuse_with_heliodump()?;
+        match format {
+            CopyFormat::Heliodump => self.refuse_others_with("heliodump")?,
+            CopyFormat::Json => self.refuse_others_with("json")?,
+            CopyFormat::Parquet => self.refuse_others_with("parquet")?,
+            CopyFormat::Text | CopyFormat::Csv | CopyFormat::Binary => {}
         }
         let delimiter = single_byte(
             self.delimiter.as_deref(),
@@ -222,12 +230,12 @@ impl Written {
 }
 
 impl Written {
-    /// Batches of columns have nothing to choose.
-    fn refuse_with_heliodump(&self) -> Result<()> {
+    /// These have nothing to choose.
+    fn refuse_others_with(&self, format: &str) -> Result<()> {
         let lists = [&self.force_quote, &self.force_not_null, &self.force_null];
         let texts = [&self.delimiter, &self.null, &self.quote, &self.escape];
         if self.header.is_some() || lists.iter().any(|list| list.is_some()) || texts.iter().any(|text| text.is_some()) {
-            return Err(Error::new(SqlState::SYNTAX_ERROR, "COPY format \"heliodump\" takes no other option"));
+            return Err(Error::new(SqlState::SYNTAX_ERROR, format!("COPY format \"{format}\" takes no other option")));
         }
         Ok(())
     }

@@ -193,10 +193,16 @@ impl Session {
         };
         let options = super::temporary::storage_options(&list.items)?;
         let key = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
+        let mut all = relation.options.clone();
+        all.retain(|existing| !options.iter().any(|option| key(option) == key(existing)));
+        if set {
+            all.extend(options.iter().cloned());
+        }
+        let check = super::view::check_option_of(&all)?;
         self.put_altered(relation, |altered| {
-            altered.options.retain(|existing| !options.iter().any(|option| key(option) == key(existing)));
-            if set {
-                altered.options.extend(options.iter().cloned());
+            altered.options.clone_from(&all);
+            if let RelationKind::View { check_option, .. } = &mut altered.kind {
+                check_option.clone_from(&check);
             }
         })
     }

@@ -10,6 +10,18 @@ use types::{Error, Oid, Result, SqlState};
 use super::{create_table_as::attributes_of, register_row_type, strings};
 use crate::session::{Outcome, Session, utility::command};
 
+/// WITH CHECK OPTION, which is one of a view's options.
+///
+/// Errors: 22023.
+pub(super) fn check_option_of(options: &[Arc<str>]) -> Result<Option<Arc<str>>> {
+    let Some(value) = options.iter().find_map(|option| option.strip_prefix("check_option=")) else { return Ok(None) };
+    if ["local", "cascaded"].iter().any(|known| known.eq_ignore_ascii_case(value)) {
+        return Ok(Some(value.to_ascii_lowercase().into()));
+    }
+    let message = format!("invalid value for enum option \"check_option\": {value}");
+    Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).detail("Valid values are \"local\" and \"cascaded\"."))
+}
+
 impl Session {
     pub(crate) async fn create_view(&mut self, statement: &ViewStmt) -> Result<Outcome> {
         let range = statement.view.as_ref().ok_or_else(|| Error::internal("CREATE VIEW without a name"))?;
@@ -40,12 +52,13 @@ impl Session {
             let environment = self.environment(names.clone())?;
             definition_text::deparse_query(query, &environment)?
         };
-        let check_option = match ViewCheckOption::try_from(statement.with_check_option) {
-            Ok(ViewCheckOption::LocalCheckOption) => Some(Arc::from("local")),
-            Ok(ViewCheckOption::CascadedCheckOption) => Some(Arc::from("cascaded")),
-            _ => None,
-        };
-        let options = super::temporary::storage_options(&statement.options)?;
+        let mut options = super::temporary::storage_options(&statement.options)?;
+        match ViewCheckOption::try_from(statement.with_check_option) {
+            Ok(ViewCheckOption::LocalCheckOption) => options.push("check_option=local".into()),
+            Ok(ViewCheckOption::CascadedCheckOption) => options.push("check_option=cascaded".into()),
+            _ => {}
+        }
+        let check_option = check_option_of(&options)?;
         let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let (oid, row_type, row_array_type, comment) = match &existing {
