@@ -8,7 +8,7 @@ SERVER := $(TARGET)/ci/heliosdb-nano
 VENV := $(TARGET)/client-venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help start build test unit-tests client-tests lint conformance bench bench-dump bench-storage install-build install-clients
+.PHONY: help start build test unit-tests client-tests lint conformance bench bench-dump bench-transactions bench-storage install-build install-clients
 
 help:
 	@echo "make start          build and run a server on port $(PORT) (PORT=...)"
@@ -17,6 +17,7 @@ help:
 	@echo "make conformance    score the server with the suites in ../shared/conformance against the recorded floors"
 	@echo "make bench          pgbench side by side with PostgreSQL 15 and the canned-reply ceiling"
 	@echo "make bench-dump     dump, restore and COPY FROM side by side with PostgreSQL 15"
+	@echo "make bench-transactions  SERIALIZABLE workloads: commits and aborts beside PostgreSQL 15; what a savepoint costs"
 	@echo "make bench-storage  micro-benchmarks of the storage and the values"
 
 start: install-build
@@ -52,6 +53,11 @@ bench: install-clients
 bench-dump: install-clients
 	cargo build --release --bin heliosdb-nano
 	$(PYTHON) tools/bench_dump.py --server $(TARGET)/release/heliosdb-nano
+
+bench-transactions: install-clients
+	cargo build --release --bin heliosdb-nano
+	$(PYTHON) tools/bench_transactions.py --server $(TARGET)/release/heliosdb-nano
+	cargo bench -p heliosdb-txn
 
 bench-storage: install-build
 	cargo bench -p heliosdb-storage -p heliosdb-types

@@ -196,6 +196,50 @@ fn savepoint_and_release(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// What a client that guards every statement does: SAVEPOINT, an update by key, RELEASE. To be compared with `update_in_a_block`.
+#[divan::bench]
+fn update_under_a_savepoint(bencher: Bencher<'_, '_>) {
+    update_many_times(bencher, |transaction, update| {
+        let savepoint = transaction.savepoint();
+        update(transaction);
+        transaction.release(savepoint);
+    });
+}
+
+#[divan::bench]
+fn update_rolled_back_to_a_savepoint(bencher: Bencher<'_, '_>) {
+    update_many_times(bencher, |transaction, update| {
+        let savepoint = transaction.savepoint();
+        update(transaction);
+        transaction.rollback_to(savepoint);
+    });
+}
+
+#[divan::bench]
+fn update_in_a_block(bencher: Bencher<'_, '_>) {
+    update_many_times(bencher, |transaction, update| update(transaction));
+}
+
+/// BEGIN; 1000 updates of different rows, each within `guard`; COMMIT.
+fn update_many_times(bencher: Bencher<'_, '_>, guard: impl Fn(&mut Transaction, &mut dyn FnMut(&mut Transaction))) {
+    let store = store(ROWS);
+    let mut key = 0;
+    bencher.counter(ItemsCount::new(1000u32)).bench_local(|| {
+        let mut transaction = begin(&store);
+        for _ in 0..1000 {
+            key = (key + 7919) % ROWS;
+            guard(&mut transaction, &mut |transaction| {
+                transaction.begin_statement().expect("a view");
+                let (row, before) = find(&transaction.table(T).expect("it is there"), key);
+                let after = [before[0].clone(), Datum::Int4(key ^ 1)].into();
+                stage(transaction, TableWrites { updates: vec![(row, before, after)], ..writes() });
+                transaction.end_statement();
+            });
+        }
+        transaction.commit().expect("no conflict");
+    });
+}
+
 #[divan::bench(sample_size = 2000)]
 fn lock_and_release(bencher: Bencher<'_, '_>) {
     let store = Store::new(Catalog::new());
