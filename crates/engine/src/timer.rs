@@ -1,8 +1,7 @@
 //! Deadlines of statements and lock waits: one thread for all sessions, asleep while there are none.
 
 use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
+    collections::BTreeMap,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -20,6 +19,9 @@ pub(crate) struct Timer {
 
 type Action = Box<dyn FnOnce() + Send>;
 
+/// When, and which of several at that time.
+type Key = (Instant, u64);
+
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
@@ -28,64 +30,50 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    entries: BinaryHeap<Reverse<Entry>>,
+    entries: BTreeMap<Key, Entry>,
     thread_runs: bool,
     next_number: u64,
 }
 
 struct Entry {
-    due: Instant,
-    number: u64,
     armed: Weak<AtomicBool>,
     action: Action,
 }
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
-        (self.due, self.number).cmp(&(other.due, other.number))
-    }
-}
-
-/// Keeps a deadline alive; dropping it disarms the deadline.
+/// Keeps a deadline alive; dropping it disarms the deadline, of which nothing is left then: most statements end long before theirs.
 pub(crate) struct Deadline {
     _armed: Arc<AtomicBool>,
+    key: Key,
+    shared: Weak<Shared>,
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        let entry = self.shared.upgrade().and_then(|shared| shared.queue.lock().entries.remove(&self.key));
+        drop(entry);
+    }
 }
 
 impl Timer {
     /// Runs `action` on the timer's thread after this time, unless the returned guard is dropped first. The action must be short.
     pub(crate) fn after(&self, time: Duration, action: impl FnOnce() + Send + 'static) -> Deadline {
         let armed = Arc::new(AtomicBool::new(true));
+        let entry = Entry { armed: Arc::downgrade(&armed), action: Box::new(action) };
         let mut queue = self.shared.queue.lock();
         queue.next_number += 1;
-        let entry = Entry {
-            due: Instant::now() + time,
-            number: queue.next_number,
-            armed: Arc::downgrade(&armed),
-            action: Box::new(action),
-        };
-        queue.entries.push(Reverse(entry));
+        let key = (Instant::now() + time, queue.next_number);
+        queue.entries.insert(key, entry);
+        let is_first = queue.entries.first_key_value().is_some_and(|(first, _)| *first == key);
         if !queue.thread_runs {
             queue.thread_runs = true;
             let shared = Arc::downgrade(&self.shared);
             std::thread::Builder::new().name("timer".into()).spawn(move || run(&shared)).expect("a thread can be started");
         }
         drop(queue);
-        self.shared.changed.notify_one();
-        Deadline { _armed: armed }
+        if is_first {
+            self.shared.changed.notify_one();
+        }
+        Deadline { _armed: armed, key, shared: Arc::downgrade(&self.shared) }
     }
 }
 
@@ -102,10 +90,10 @@ fn run(shared: &Weak<Shared>) {
         let Some(shared) = shared.upgrade() else { return };
         let mut queue = shared.queue.lock();
         let now = Instant::now();
-        let due = queue.entries.peek().map(|Reverse(entry)| entry.due);
+        let due = queue.entries.first_key_value().map(|((due, _), _)| *due);
         match due {
             Some(due) if due <= now => {
-                let Reverse(entry) = queue.entries.pop().expect("the heap was just seen to have an entry");
+                let (_, entry) = queue.entries.pop_first().expect("it was just seen to have an entry");
                 drop(queue);
                 if entry.armed.upgrade().is_some_and(|armed| armed.swap(false, Ordering::AcqRel)) {
                     (entry.action)();
@@ -135,6 +123,7 @@ mod tests {
         let dropped = sender.clone();
         let gone = timer.after(Duration::from_millis(5), move || dropped.send("dropped").unwrap());
         drop(gone);
+        assert!(timer.shared.queue.lock().entries.is_empty(), "nothing of it is left");
         let _kept = timer.after(Duration::from_millis(10), move || sender.send("fired").unwrap());
         assert_eq!(receiver.recv_timeout(Duration::from_secs(5)), Ok("fired"));
     }
