@@ -96,6 +96,17 @@ impl Binder<'_> {
             }
             columns.push(InsertColumn { at, steps: &column.indirection, location: column.location });
         }
+        // A column of the view that has a default is written too, if it can be.
+        if let Some(view) = &target.view {
+            let named = |name: &str| {
+                insert.cols.iter().any(|node| matches!(ast::content(node), Ok(Ast::ResTarget(column)) if column.name == name))
+            };
+            for (_, attribute) in view.relation.live_attributes() {
+                if attribute.default.is_some() && !named(&attribute.name) {
+                    self.written_attribute(target, &attribute.name, -1)?;
+                }
+            }
+        }
         Ok(InsertColumns { columns, listed: true, blocked: None })
     }
 

@@ -1,6 +1,6 @@
 //! Index definitions.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use storage::key::KeyOrder;
 use types::{Oid, SqlType};
@@ -51,4 +51,36 @@ impl IndexDefinition {
         };
         self.columns.iter().filter_map(attribute).collect()
     }
+}
+
+/// An expression as an index key shows it: in parentheses, unless it is one call.
+pub fn shown_expression(sql: &str) -> Cow<'_, str> {
+    if is_function_call(sql) { sql.into() } else { format!("({sql})").into() }
+}
+
+/// Whether the text is one call such as `lower(b)`, which an index key shows without parentheses.
+fn is_function_call(sql: &str) -> bool {
+    let Some(open) = sql.find('(') else { return false };
+    let name_is_plain = open > 0 && sql[..open].bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    name_is_plain && closing(sql, open) == Some(sql.len() - 1)
+}
+
+/// Where the parenthesis that opens at `open` closes; quotes hide parentheses.
+fn closing(sql: &str, open: usize) -> Option<usize> {
+    let (mut depth, mut quote) = (0usize, None);
+    for (at, byte) in sql.bytes().enumerate().skip(open) {
+        match (quote, byte) {
+            (Some(open), _) => quote = (byte != open).then_some(open),
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'(') => depth += 1,
+            (None, b')') => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }

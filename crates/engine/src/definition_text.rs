@@ -87,15 +87,14 @@ pub(crate) fn recast_default(text: &Arc<str>, column: &str, ty: SqlType, environ
 ///
 /// Errors: 42P17 when it is not immutable or mentions another generated column.
 pub(crate) fn check_generated(
-    text: &str,
+    node: &Node,
     column: &str,
     ty: SqlType,
     relation: &Relation,
     columns: &Columns,
     environment: &Environment,
 ) -> Result<()> {
-    let node = parse_expression(text)?;
-    let bound = binder::bind_assignment(&node, ExpressionKind::GeneratedColumn, (column, ty), &borrowed(columns), environment)?;
+    let bound = binder::bind_assignment(node, ExpressionKind::GeneratedColumn, (column, ty), &borrowed(columns), environment)?;
     for id in bound.columns() {
         if let Some(attribute) = relation.attributes.get(id.0 as usize)
             && attribute.generated.is_some()

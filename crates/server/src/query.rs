@@ -118,12 +118,13 @@ impl Connection {
         let tag = match outcome {
             Outcome::Rows(mut rows) => {
                 let types = session.wire_types(&rows.columns);
-                backend::row_description(&mut self.output, &rows.columns, &types, &[]);
+                let formats: &[i16] = if rows.is_binary { &[1] } else { &[] };
+                backend::row_description(&mut self.output, &rows.columns, &types, formats);
                 let (settings, resolver) = match session.formats() {
                     Ok(formats) => formats,
                     Err(error) => return Ok(Err(error)),
                 };
-                let mut encoder = RowEncoder::new(&rows.columns, &[], settings, resolver);
+                let mut encoder = RowEncoder::new(&rows.columns, formats, settings, resolver);
                 loop {
                     match session.next_batch(&mut rows) {
                         Ok(Some(batch)) => {

@@ -110,11 +110,32 @@ impl Judge {
     }
 }
 
+/// PostgreSQL's refusal, shown with its message, which tokio-postgres keeps to itself.
+#[derive(Debug)]
+pub struct JudgeError(tokio_postgres::Error);
+
+impl std::fmt::Display for JudgeError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_db_error() {
+            Some(error) => write!(out, "{}", error.message()),
+            None => self.0.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for JudgeError {}
+
+impl From<tokio_postgres::Error> for JudgeError {
+    fn from(error: tokio_postgres::Error) -> JudgeError {
+        JudgeError(error)
+    }
+}
+
 impl DB for Judge {
-    type Error = tokio_postgres::Error;
+    type Error = JudgeError;
     type ColumnType = DefaultColumnType;
 
-    fn run(&mut self, sql: &str) -> Result<Output, tokio_postgres::Error> {
+    fn run(&mut self, sql: &str) -> Result<Output, JudgeError> {
         let mut columns = 0;
         let mut found = Vec::new();
         let mut count = 0;
@@ -133,7 +154,7 @@ impl DB for Judge {
         "postgresql"
     }
 
-    fn error_sql_state(error: &tokio_postgres::Error) -> Option<String> {
-        error.code().map(|state| state.code().to_owned())
+    fn error_sql_state(error: &JudgeError) -> Option<String> {
+        error.0.code().map(|state| state.code().to_owned())
     }
 }

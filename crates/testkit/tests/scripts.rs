@@ -36,7 +36,7 @@ fn postgresql_agrees_with_the_scripts() {
     for script in scripts("slt/pg") {
         Judge::connect(&parameters).unwrap().recreate("testkit").unwrap();
         let connection = format!("{parameters} dbname=testkit");
-        let mut runner = Runner::new(|| async { Judge::connect(&connection) });
+        let mut runner = Runner::new(|| async { Ok(Judge::connect(&connection)?) });
         runner.run_file(&script).unwrap_or_else(|error| panic!("{}", error.display(false)));
     }
 }

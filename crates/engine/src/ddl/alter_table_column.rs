@@ -144,11 +144,12 @@ impl Session {
         let position = live_position(relation, &subcommand.name)?;
         let attribute = &relation.attributes[position];
         if attribute.identity.is_some() {
-            return Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                format!("column \"{}\" of relation \"{}\" is an identity column", attribute.name, relation.name),
-            )
-            .hint("Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead."));
+            let message = format!("column \"{}\" of relation \"{}\" is an identity column", attribute.name, relation.name);
+            let error = Error::new(SqlState::SYNTAX_ERROR, message);
+            return Err(match subcommand.def {
+                None => error.hint("Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead."),
+                Some(_) => error,
+            });
         }
         if attribute.generated.is_some() {
             return Err(Error::new(
@@ -261,15 +262,7 @@ impl Session {
         let Some(NodeEnum::String(word)) = subcommand.def.as_deref().and_then(|node| node.node.as_ref()) else {
             return Err(Error::internal("SET STORAGE without a word"));
         };
-        let letter = match word.sval.to_ascii_lowercase().as_str() {
-            "plain" => 'p',
-            "external" => 'e',
-            "extended" => 'x',
-            "main" => 'm',
-            other => {
-                return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid storage type \"{other}\"")));
-            }
-        };
+        let letter = storage_letter(&word.sval)?;
         self.put_altered(relation, |altered| altered.attributes[position].storage = Some(letter))
     }
 
@@ -299,7 +292,22 @@ impl Session {
             }
             other => other.clone(),
         };
-        self.rewrite_column_type(relation, position, &using, ty, default)
+        if attribute.identity.is_some() {
+            super::create_table::refuse_identity_type(ty)?;
+        }
+        self.rewrite_column_type(relation, position, &using, ty, default)?;
+        if attribute.identity.is_some() { self.retype_identity_sequence(relation.oid, position, ty) } else { Ok(()) }
+    }
+}
+
+/// pg_attribute.attstorage for a word of SET STORAGE.
+pub(super) fn storage_letter(word: &str) -> Result<char> {
+    match word.to_ascii_lowercase().as_str() {
+        "plain" => Ok('p'),
+        "external" => Ok('e'),
+        "extended" => Ok('x'),
+        "main" => Ok('m'),
+        other => Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid storage type \"{other}\""))),
     }
 }
 

@@ -182,7 +182,15 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
             )
         }
     };
+    if matches!(ty.oid, Oid::RECORD | Oid::RECORD_ARRAY) {
+        let message = format!("column \"{name}\" has pseudo-type {}", environment.names.format_type(ty));
+        return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
+    }
     refuse_unordered(ty, environment)?;
+    let collation = match strings(&element.collation).pop() {
+        Some(name) => super::create_table::collation_named(&name, None)?,
+        None => collation,
+    };
     let descending = SortByDir::try_from(element.ordering) == Ok(SortByDir::SortbyDesc);
     let nulls_first = match SortByNulls::try_from(element.nulls_ordering) {
         Ok(SortByNulls::SortbyNullsFirst) => true,
@@ -259,8 +267,11 @@ pub(crate) fn key_description(
         },
         (None, _) => Vec::new(),
     };
-    let names: Vec<String> =
-        index_attributes(table, definition).iter().map(|attribute| attribute.name.to_string()).take(values.len()).collect();
+    let name = |column: &IndexColumn| match &column.key {
+        IndexKey::Attribute(position) => table.attributes[*position].name.to_string(),
+        IndexKey::Expression(text) => catalog::index::shown_expression(text).into_owned(),
+    };
+    let names: Vec<String> = definition.columns.iter().take(values.len()).map(name).collect();
     let texts: Vec<String> = values
         .iter()
         .zip(&definition.columns)

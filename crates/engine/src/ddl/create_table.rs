@@ -10,7 +10,7 @@ use catalog::{
 };
 use pg_query::{
     NodeEnum,
-    protobuf::{ColumnDef, ConstrType, Constraint as ConstraintNode, CreateStmt, RangeVar, TableLikeClause},
+    protobuf::{ColumnDef, ConstrType, Constraint as ConstraintNode, CreateStmt, Node, RangeVar, TableLikeClause},
 };
 use storage::TableData;
 use txn::SchemaChange;
@@ -18,7 +18,10 @@ use types::{Error, Oid, Result, SqlState, SqlType};
 
 pub(crate) use super::key_constraint::add_key;
 use super::{
-    index_shape, object_names, position, register_row_type, relation_named, sequence, strings,
+    alter_table_column::storage_letter,
+    index_shape,
+    key_constraint::multiple_primary_keys,
+    object_names, position, register_row_type, relation_named, sequence, strings,
     written_constraint::{NewConstraint, column_constraints, table_constraint},
 };
 use crate::session::{Outcome, Session, environment, on_commit::written_action, utility::command};
@@ -28,6 +31,8 @@ pub(crate) struct NewColumn {
     pub attribute: Attribute,
     /// A sequence to make for it: serial and identity columns.
     pub sequence: Option<sequence::NewSequence>,
+    /// The expression of a generated column as it is written in the statement.
+    generation: Option<Node>,
 }
 
 /// A table under construction.
@@ -128,7 +133,9 @@ impl Session {
                 comment: None,
                 owned_by: None,
             };
+            let mut generations = Vec::new();
             for column in parts.columns {
+                generations.push(column.generation);
                 let mut attribute = column.attribute;
                 if let Some(sequence) = column.sequence {
                     let text =
@@ -142,6 +149,7 @@ impl Session {
             let physical: Vec<_> = relation.attributes.iter().map(|attribute| attribute.ty.physical).collect();
             let mut data = TableData::new(&physical);
             change.catalog.put_relation(relation.clone());
+            check_generated_columns(&relation, &generations, environment)?;
             add_constraints(change, &mut relation, &mut data, parts.constraints, environment, &context)?;
             for (source, definition) in parts.like_indexes {
                 add_like_index(change, &mut relation, &mut data, &source, definition, environment, &context)?;
@@ -219,11 +227,13 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
         generated: None,
         collation: column_collation(column, ty)?,
         comment: None,
-        storage: None,
+        storage: written_storage(column)?,
         is_local: true,
     };
     let mut sequence = serial.map(|ty| sequence::NewSequence { ty, options: Vec::new() });
+    let mut generation = None;
     let mut null_written = false;
+    let mut has_default = serial.is_some();
     for node in &column.constraints {
         let Some(NodeEnum::Constraint(constraint)) = &node.node else { continue };
         match constraint.contype() {
@@ -242,6 +252,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
                     .at(position(constraint.location)));
                 }
                 let expression = constraint.raw_expr.as_deref().ok_or_else(|| Error::internal("DEFAULT without a value"))?;
+                has_default = true;
                 attribute.default = Some(definition_text::check_default(expression, &attribute.name, ty, environment)?);
             }
             ConstrType::ConstrIdentity => {
@@ -259,6 +270,13 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
                 sequence = Some(sequence::NewSequence { ty, options: constraint.options.clone() });
             }
             ConstrType::ConstrGenerated => {
+                if attribute.generated.is_some() {
+                    return Err(Error::new(
+                        SqlState::SYNTAX_ERROR,
+                        format!("multiple generation clauses specified for column \"{}\" of table \"{table}\"", column.colname),
+                    )
+                    .at(position(constraint.location)));
+                }
                 if constraint.generated_kind == "v" {
                     return Err(Error::unsupported("GENERATED ALWAYS AS (...) VIRTUAL").hint("Use STORED."));
                 }
@@ -267,22 +285,36 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
                 let expression =
                     constraint.raw_expr.as_deref().ok_or_else(|| Error::internal("GENERATED without an expression"))?;
                 attribute.default = Some(definition_text::print_expression(expression)?.into());
+                generation = Some(expression.clone());
             }
             _ => {}
         }
+        refuse_combined_defaults(&attribute, has_default, column, table)
+            .map_err(|error| error.at(position(constraint.location)))?;
     }
-    refuse_combined_defaults(&attribute, column, table, serial.is_some())?;
-    Ok(NewColumn { attribute, sequence })
+    Ok(NewColumn { attribute, sequence, generation })
 }
 
-fn refuse_combined_defaults(attribute: &Attribute, column: &ColumnDef, table: &str, is_serial: bool) -> Result<()> {
+/// STORAGE of a column's definition; None for its type's own.
+///
+/// Errors: 22023; 0A000 for a compression method: values are not compressed.
+fn written_storage(column: &ColumnDef) -> Result<Option<char>> {
+    if !matches!(column.compression.as_str(), "" | "default") {
+        return Err(Error::unsupported("COMPRESSION"));
+    }
+    match column.storage_name.as_str() {
+        "" | "default" => Ok(None),
+        word => storage_letter(word).map(Some),
+    }
+}
+
+fn refuse_combined_defaults(attribute: &Attribute, has_default: bool, column: &ColumnDef, table: &str) -> Result<()> {
     let both = |first: &str, second: &str| {
         Err(Error::new(
             SqlState::SYNTAX_ERROR,
             format!("both {first} and {second} specified for column \"{}\" of table \"{table}\"", column.colname),
         ))
     };
-    let has_default = is_serial || (attribute.default.is_some() && attribute.generated.is_none());
     match (has_default, attribute.identity.is_some(), attribute.generated.is_some()) {
         (true, true, _) => both("default", "identity"),
         (true, _, true) => both("default", "generation expression"),
@@ -299,7 +331,7 @@ fn conflicting_null(column: &ColumnDef, table: &str, constraint: &ConstraintNode
     .at(position(constraint.location))
 }
 
-fn refuse_identity_type(ty: SqlType) -> Result<()> {
+pub(super) fn refuse_identity_type(ty: SqlType) -> Result<()> {
     match ty.oid {
         Oid::INT2 | Oid::INT4 | Oid::INT8 => Ok(()),
         _ => Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "identity column type must be smallint, integer, or bigint")),
@@ -325,13 +357,18 @@ fn column_collation(column: &ColumnDef, ty: SqlType) -> Result<Oid> {
             Oid::INVALID
         });
     };
-    let name = strings(&clause.collname).pop().unwrap_or_default();
-    match name.as_str() {
+    collation_named(&strings(&clause.collname).pop().unwrap_or_default(), position(clause.location))
+}
+
+pub(super) fn collation_named(name: &str, at: Option<usize>) -> Result<Oid> {
+    match name {
         "default" => Ok(Oid::DEFAULT_COLLATION),
         "C" => Ok(Oid::C_COLLATION),
         "POSIX" => Ok(Oid(951)),
-        _ => Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("collation \"{name}\" for encoding \"UTF8\" does not exist"))
-            .at(position(clause.location))),
+        _ => {
+            let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
+            Err(Error::new(SqlState::UNDEFINED_OBJECT, message).at(at))
+        }
     }
 }
 
@@ -357,6 +394,7 @@ const LIKE_GENERATED: u32 = 1 << 4;
 const LIKE_IDENTITY: u32 = 1 << 5;
 const LIKE_INDEXES: u32 = 1 << 6;
 const LIKE_COMMENTS: u32 = 1 << 0;
+const LIKE_STORAGE: u32 = 1 << 8;
 
 fn add_like(parts: &mut TableParts, clause: &TableLikeClause, names: &Arc<Names>) -> Result<()> {
     let range = clause.relation.as_ref().ok_or_else(|| Error::internal("LIKE without a table"))?;
@@ -384,7 +422,10 @@ fn add_like(parts: &mut TableParts, clause: &TableLikeClause, names: &Arc<Names>
         if !includes(LIKE_COMMENTS) {
             copy.comment = None;
         }
-        parts.columns.push(NewColumn { attribute: copy, sequence });
+        if !includes(LIKE_STORAGE) {
+            copy.storage = None;
+        }
+        parts.columns.push(NewColumn { attribute: copy, sequence, generation: None });
     }
     if includes(LIKE_CONSTRAINTS) {
         for constraint in &source.constraints {
@@ -441,6 +482,9 @@ fn add_like_index(
     context: &expr::EvalContext,
 ) -> Result<()> {
     let columns = definition.attribute_positions();
+    if definition.primary && relation.constraints.iter().any(|constraint| constraint.contype() == 'p') {
+        return Err(multiple_primary_keys(relation));
+    }
     let source_table = std::mem::replace(&mut definition.table, relation.oid);
     let copied = change
         .catalog
@@ -484,7 +528,6 @@ pub(crate) fn add_constraints(
     environment: &Environment,
     context: &expr::EvalContext,
 ) -> Result<()> {
-    check_generated_columns(relation, environment)?;
     for constraint in &constraints {
         match constraint.node.contype() {
             ConstrType::ConstrPrimary | ConstrType::ConstrUnique if !constraint.node.indexname.is_empty() => {
@@ -502,12 +545,16 @@ pub(crate) fn add_constraints(
     Ok(())
 }
 
-fn check_generated_columns(relation: &Relation, environment: &Environment) -> Result<()> {
+/// `written` has the expressions that the statement itself holds; LIKE copies others as text.
+fn check_generated_columns(relation: &Relation, written: &[Option<Node>], environment: &Environment) -> Result<()> {
     let columns = index_shape::row_columns(relation);
-    for attribute in relation.attributes.iter().filter(|attribute| attribute.generated.is_some() && !attribute.dropped) {
-        if let Some(text) = &attribute.default {
-            definition_text::check_generated(text, &attribute.name, attribute.ty, relation, &columns, environment)?;
-        }
+    for (attribute, written) in relation.attributes.iter().zip(written).filter(|(attribute, _)| attribute.generated.is_some()) {
+        let node = match (written, &attribute.default) {
+            (Some(node), _) => node.clone(),
+            (None, Some(text)) => definition_text::parse_expression(text)?,
+            (None, None) => continue,
+        };
+        definition_text::check_generated(&node, &attribute.name, attribute.ty, relation, &columns, environment)?;
     }
     Ok(())
 }

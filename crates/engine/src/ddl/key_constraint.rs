@@ -27,11 +27,7 @@ pub(crate) fn add_key(
     let node = &new.node;
     let primary = node.contype() == ConstrType::ConstrPrimary;
     if primary && relation.constraints.iter().any(|constraint| constraint.contype() == 'p') {
-        return Err(Error::new(
-            SqlState::INVALID_TABLE_DEFINITION,
-            format!("multiple primary keys for table \"{}\" are not allowed", relation.name),
-        )
-        .at(position(node.location)));
+        return Err(multiple_primary_keys(relation).at(position(node.location)));
     }
     if !node.indexname.is_empty() {
         return adopt_index(change, relation, data, node);
@@ -80,6 +76,11 @@ pub(crate) fn add_key(
     let kind = if primary { ConstraintKind::PrimaryKey { index, columns } } else { ConstraintKind::Unique { index, columns } };
     push_constraint(change, relation, name, kind, node);
     Ok(())
+}
+
+pub(super) fn multiple_primary_keys(relation: &Relation) -> Error {
+    let message = format!("multiple primary keys for table \"{}\" are not allowed", relation.name);
+    Error::new(SqlState::INVALID_TABLE_DEFINITION, message)
 }
 
 fn push_constraint(

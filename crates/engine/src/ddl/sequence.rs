@@ -77,6 +77,20 @@ impl Session {
     }
 }
 
+impl Session {
+    /// The sequence of an identity column follows its type: bounds that were the old type's become the new one's.
+    pub(super) fn retype_identity_sequence(&mut self, table: Oid, position: usize, ty: SqlType) -> Result<()> {
+        let catalog = self.names()?.catalog.clone();
+        let Some(sequence) = catalog.relations().find(|other| other.owned_by == Some((table, position, true))) else {
+            return Ok(());
+        };
+        let RelationKind::Sequence(current) = &sequence.kind else { return Ok(()) };
+        let options = SequenceOptions { ty: Some(ty), ..SequenceOptions::default() };
+        let definition = options.define(Some(current))?;
+        self.put_altered(sequence, |altered| altered.kind = RelationKind::Sequence(definition))
+    }
+}
+
 /// Options as written; None where the statement is silent.
 #[derive(Debug, Default)]
 struct SequenceOptions {

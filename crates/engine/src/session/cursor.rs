@@ -20,6 +20,7 @@ pub(crate) struct Cursor {
     pub statement: Arc<str>,
     pub is_holdable: bool,
     pub is_scrollable: bool,
+    pub is_binary: bool,
     pub created: TimestampTz,
     rows: Rows,
     /// Rows read so far; all of them once `complete`.
@@ -34,6 +35,7 @@ pub(crate) struct Cursor {
 pub(crate) type Cursors = HashMap<String, Cursor>;
 
 /// PostgreSQL's CURSOR_OPT bits.
+const OPTION_BINARY: i32 = 0x0001;
 const OPTION_SCROLL: i32 = 0x0002;
 const OPTION_NO_SCROLL: i32 = 0x0004;
 const OPTION_INSENSITIVE: i32 = 0x0008;
@@ -96,6 +98,7 @@ impl Session {
         let mut cursor = Cursor {
             statement: self.shared.activity().query,
             is_holdable,
+            is_binary: statement.options & OPTION_BINARY != 0,
             is_scrollable: statement.options & OPTION_SCROLL != 0 || statement.options & OPTION_NO_SCROLL == 0,
             created: clock::now(),
             rows,
@@ -121,13 +124,13 @@ impl Session {
     pub(crate) fn execute_fetch(&mut self, statement: &FetchStmt) -> Result<Outcome> {
         let mut cursor = self.cursors.remove(&statement.portalname).ok_or_else(|| undefined(&statement.portalname))?;
         let fetched = cursor.fetch(self, statement.direction(), statement.how_many);
-        let columns = cursor.rows.columns.clone();
+        let (columns, is_binary) = (cursor.rows.columns.clone(), cursor.is_binary);
         self.cursors.insert(statement.portalname.clone(), cursor);
         let rows = fetched?;
         if statement.ismove {
             return Ok(Outcome::Command(format!("MOVE {}", rows.len())));
         }
-        Ok(Outcome::Rows(Rows::of_datums(columns, &rows, Tag::Counted("FETCH"))))
+        Ok(Outcome::Rows(Rows { is_binary, ..Rows::of_datums(columns, &rows, Tag::Counted("FETCH")) }))
     }
 
     pub(crate) fn execute_close(&mut self, name: &str) -> Result<Outcome> {
@@ -151,7 +154,7 @@ impl Session {
             name: name.as_str().into(),
             statement: cursor.statement.clone(),
             holdable: cursor.is_holdable,
-            binary: false,
+            binary: cursor.is_binary,
             scrollable: cursor.is_scrollable,
             created_at: cursor.created,
         });

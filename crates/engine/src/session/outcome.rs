@@ -38,6 +38,8 @@ impl Outcome {
 /// Rows of a statement, pulled by [`crate::Session::next_batch`].
 pub struct Rows {
     pub columns: Arc<[OutputColumn]>,
+    /// A simple query sends them in binary form: FETCH from a BINARY cursor.
+    pub is_binary: bool,
     pub(crate) source: RowSource,
     pub(crate) tag: Tag,
     /// Rows given out so far.
@@ -66,7 +68,15 @@ pub(crate) enum Tag {
 
 impl Rows {
     pub(crate) fn buffered(columns: Arc<[OutputColumn]>, batches: impl Into<VecDeque<Batch>>, tag: Tag) -> Rows {
-        Rows { columns, source: RowSource::Buffered(batches.into()), tag, sent: 0, deadline: None, memory: None }
+        Rows {
+            columns,
+            is_binary: false,
+            source: RowSource::Buffered(batches.into()),
+            tag,
+            sent: 0,
+            deadline: None,
+            memory: None,
+        }
     }
 
     /// The same, with what its rows hold in memory.

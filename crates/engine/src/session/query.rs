@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use catalog::{Persistence, type_names::Names};
+use catalog::{Persistence, RelationKind, type_names::Names};
 use executor::{Execution, MemoryBudget, Prepared, Reservation, Tables};
 use expr::Batch;
 use pg_query::protobuf::Node;
@@ -52,6 +52,8 @@ pub struct Planned {
     cacheable: bool,
     pub(crate) catalog_version: u64,
     search_path: Vec<Oid>,
+    /// A materialized view that it reads and that has no rows yet.
+    unpopulated: Option<catalog::Name>,
     /// What whoever runs it must be allowed to do.
     access: plan::access::Access,
 }
@@ -105,6 +107,7 @@ impl Session {
             cacheable: bound.cacheable,
             catalog_version: names.catalog.version(),
             search_path: names.search_path.clone(),
+            unpopulated: touched.unpopulated,
             access: bound.access,
         });
         if let Some(key) = key
@@ -138,6 +141,7 @@ impl Session {
         self.end_statement();
         Ok(Rows {
             columns: planned.columns.clone(),
+            is_binary: false,
             source: RowSource::Streaming { execution: Box::new(execution), long: planned.is_long },
             tag: Tag::Counted("SELECT"),
             sent: 0,
@@ -214,6 +218,11 @@ impl Session {
         parameters: Arc<[Datum]>,
     ) -> Result<Execution> {
         self.check_access(planned)?;
+        if let Some(view) = &planned.unpopulated {
+            let message = format!("materialized view \"{view}\" has not been populated");
+            let error = Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+            return Err(error.hint("Use the REFRESH MATERIALIZED VIEW command."));
+        }
         let context = environment::eval_context(self, parameters)?;
         let tables = self.statement_tables(&planned.tables)?;
         self.open_transaction()?.has_run_query = true;
@@ -422,6 +431,7 @@ struct Touched {
     modifies_permanent: bool,
     locks_rows: bool,
     locks_as: Option<&'static str>,
+    unpopulated: Option<catalog::Name>,
 }
 
 impl Touched {
@@ -460,6 +470,11 @@ impl Touched {
             }
             _ => None,
         };
+        if let Some(relation) = relation
+            && matches!(relation.kind, RelationKind::MaterializedView { populated: false, .. })
+        {
+            self.unpopulated.get_or_insert_with(|| relation.name.clone());
+        }
         let mode = match plan {
             LogicalPlan::Scan(_) => LockMode::AccessShare,
             _ => LockMode::RowExclusive,

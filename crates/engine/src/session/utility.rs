@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{AclTarget, Privileges};
+use catalog::{AclTarget, Object, Privileges, RelationKind};
 use pg_query::{
     NodeEnum,
     protobuf::{DefElem, Node, VariableSetKind, VariableSetStmt, a_const::Val},
@@ -12,7 +12,7 @@ use txn::LockMode;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use super::{Outcome, Rows, Session, outcome::Tag, transaction_control::read_modes};
-use crate::settings::Settings;
+use crate::{access::Authority, settings::Settings};
 
 impl Session {
     /// Runs a statement that has no plan of its own.
@@ -305,26 +305,40 @@ impl Session {
             let Some(NodeEnum::RangeVar(range)) = &relation.node else { continue };
             let (oid, found) = lockable_relation(&names, range)?;
             if let Some(found) = &found {
-                self.check_lock(found, mode)?;
+                let authority = self.authority()?;
+                check_lock(found, mode, &authority)?;
             }
             self.lock_relation(oid, mode, statement.nowait).await?;
+            if let Some(found) = &found {
+                self.lock_below_view(found, mode, statement.nowait).await?;
+            }
         }
         Ok(command("LOCK TABLE"))
     }
 
-    /// What LOCK TABLE needs: SELECT for the weakest mode, INSERT for the next two, else a right to change rows.
-    fn check_lock(&mut self, relation: &catalog::Relation, mode: LockMode) -> Result<()> {
-        let writes = Privileges::UPDATE.or(Privileges::DELETE).or(Privileges::TRUNCATE);
-        let any_of = match mode {
-            LockMode::AccessShare => writes.or(Privileges::SELECT),
-            LockMode::RowShare | LockMode::RowExclusive => writes.or(Privileges::INSERT),
-            _ => writes,
-        };
-        let authority = self.authority()?;
-        match authority.privileges(AclTarget::Relation(relation.oid)).has_any(any_of) {
-            true => Ok(()),
-            false => Err(authority.denied_relation(relation.oid)),
+    /// Locks what a view reads, and what the views among that read, each as its view's owner (LockViewRecurse).
+    async fn lock_below_view(&mut self, view: &Arc<catalog::Relation>, mode: LockMode, no_wait: bool) -> Result<()> {
+        if !matches!(view.kind, RelationKind::View { .. }) {
+            return Ok(());
         }
+        let names = self.names()?;
+        let dependencies = catalog::dependencies::dependencies(&names.catalog);
+        let (mut views, mut locked) = (vec![view.clone()], vec![view.oid]);
+        while let Some(view) = views.pop() {
+            if !matches!(view.kind, RelationKind::View { .. }) {
+                continue;
+            }
+            let below = dependencies.iter().filter(|dependency| dependency.dependent == Object::Relation(view.oid));
+            for dependency in below {
+                let (Object::Relation(oid) | Object::Column(oid, _)) = dependency.on else { continue };
+                let Some(relation) = names.catalog.relation(oid).filter(|_| !locked.contains(&oid)) else { continue };
+                check_lock(relation, mode, &self.authority()?.of(view.owner))?;
+                self.lock_relation(oid, mode, no_wait).await?;
+                locked.push(oid);
+                views.push(relation.clone());
+            }
+        }
+        Ok(())
     }
 
     async fn execute_explain(
@@ -336,6 +350,20 @@ impl Session {
     }
 }
 
+/// What LOCK TABLE needs: SELECT for the weakest mode, INSERT for the next two, else a right to change rows.
+fn check_lock(relation: &catalog::Relation, mode: LockMode, authority: &Authority) -> Result<()> {
+    let writes = Privileges::UPDATE.or(Privileges::DELETE).or(Privileges::TRUNCATE);
+    let any_of = match mode {
+        LockMode::AccessShare => writes.or(Privileges::SELECT),
+        LockMode::RowShare | LockMode::RowExclusive => writes.or(Privileges::INSERT),
+        _ => writes,
+    };
+    match authority.privileges(AclTarget::Relation(relation.oid)).has_any(any_of) {
+        true => Ok(()),
+        false => Err(authority.denied_relation(relation.oid)),
+    }
+}
+
 /// The relation that LOCK TABLE names.
 ///
 /// Errors: 42P01; 42809 for what is neither a table nor a view.
@@ -343,7 +371,7 @@ fn lockable_relation(
     names: &catalog::type_names::Names,
     range: &pg_query::protobuf::RangeVar,
 ) -> Result<(types::Oid, Option<Arc<catalog::Relation>>)> {
-    use catalog::{RelationKind, type_names::NamedRelation};
+    use catalog::type_names::NamedRelation;
     let schema = (!range.schemaname.is_empty()).then_some(range.schemaname.as_str());
     let relation = match names.relation_by_name(schema, &range.relname) {
         Some(NamedRelation::System(relation)) => return Ok((relation.oid, None)),

@@ -89,8 +89,11 @@ pub(super) fn parse_bytea_output(text: &str) -> Option<ByteaOutput> {
 /// A time zone by name, abbreviation-free POSIX text, or hours east ("-8", "5.5"), with the name SHOW prints.
 pub(super) fn time_zone(text: &str) -> Option<(TimeZone, String)> {
     let name = text.trim();
-    if let Ok(hours) = name.parse::<f64>() {
-        let seconds = (hours * 3600.0) as i32;
+    let seconds = match name.parse::<f64>() {
+        Ok(hours) => Some((hours * 3600.0) as i32),
+        Err(_) => shown_offset(name),
+    };
+    if let Some(seconds) = seconds {
         let zone = TimeZone::fixed(Offset::from_seconds(seconds).ok()?);
         let (sign, opposite) = if seconds < 0 { ('-', '+') } else { ('+', '-') };
         let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() % 3600 / 60);
@@ -105,4 +108,17 @@ pub(super) fn time_zone(text: &str) -> Option<(TimeZone, String)> {
         return Some((zone, shown));
     }
     TimeZone::posix(name).ok().map(|zone| (zone, name.to_owned()))
+}
+
+/// Seconds east of a fixed offset in the form that SHOW prints it, such as `<+10:30>-10:30`.
+fn shown_offset(name: &str) -> Option<i32> {
+    let (shown, _) = name.strip_prefix('<')?.split_once('>')?;
+    let (sign, digits) = shown.split_at_checked(1)?;
+    let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
+    let seconds = hours.parse::<i32>().ok()?.checked_mul(3600)?.checked_add(minutes.parse::<i32>().ok()?.checked_mul(60)?)?;
+    match sign {
+        "+" => Some(seconds),
+        "-" => Some(-seconds),
+        _ => None,
+    }
 }

@@ -149,7 +149,7 @@ pub fn index_key(context: &SystemContext, index: &IndexDefinition, position: usi
         IndexKey::Attribute(position) => attribute_name(context, index.table, *position),
         IndexKey::Expression(sql) => {
             let printed = expression(context, sql, table.map(|table| &**table), style);
-            if is_function_call(&printed) { printed } else { format!("({printed})") }
+            catalog::index::shown_expression(&printed).into_owned()
         }
     };
     if with_ordering {
@@ -192,33 +192,6 @@ fn key_collation(context: &SystemContext, index: &IndexDefinition, column: &Inde
         }
         IndexKey::Expression(_) => default,
     }
-}
-
-/// Whether the text is one call such as `lower(b)`, which an index key shows without parentheses.
-fn is_function_call(sql: &str) -> bool {
-    let Some(open) = sql.find('(') else { return false };
-    let name_is_plain = open > 0 && sql[..open].bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
-    name_is_plain && closing(sql, open) == Some(sql.len() - 1)
-}
-
-/// Where the parenthesis that opens at `open` closes; quotes hide parentheses.
-fn closing(sql: &str, open: usize) -> Option<usize> {
-    let (mut depth, mut quote) = (0usize, None);
-    for (at, byte) in sql.bytes().enumerate().skip(open) {
-        match (quote, byte) {
-            (Some(open), _) => quote = (byte != open).then_some(open),
-            (None, b'\'' | b'"') => quote = Some(byte),
-            (None, b'(') => depth += 1,
-            (None, b')') => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
 }
 
 /// A domain's constraint.

@@ -32,7 +32,7 @@ impl Transaction {
                 IndexKey::Attribute(position) => {
                     table.attributes.get(*position).map_or_else(String::new, |found| quoted(&found.name))
                 }
-                IndexKey::Expression(text) => text.to_string(),
+                IndexKey::Expression(text) => catalog::index::shown_expression(text).into_owned(),
             })
             .collect();
         let Ok(Some(values)) = key_values(shape, row) else { return error };
