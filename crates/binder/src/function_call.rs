@@ -113,6 +113,7 @@ impl Binder<'_> {
         match resolution {
             Resolution::Found(candidate) => {
                 self.check_decorations(call, candidate.function, &name)?;
+                self.access.call(candidate.function.oid);
                 match (candidate.function.kind, &call.over) {
                     ('a', None) => self.bind_aggregate(call, candidate, arguments, marks, start).map(Called::Value),
                     ('a' | 'w', Some(over)) => self.bind_window_call(call, over, candidate, arguments, start).map(Called::Value),

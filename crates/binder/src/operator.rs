@@ -128,6 +128,7 @@ impl Binder<'_> {
     }
 
     fn operator_call(&mut self, resolved: ResolvedOperator, arguments: Vec<Typed>) -> Result<Expr> {
+        self.access.call(resolved.function.oid);
         let collation = self.collation_of(arguments.iter().map(|argument| &argument.expr));
         let arguments = self.convert_arguments(arguments, &resolved.types)?;
         Ok(Expr::Call {

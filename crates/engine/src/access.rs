@@ -43,6 +43,42 @@ const SECRET_RELATIONS: [&str; 14] = [
     "pg_shmem_allocations",
 ];
 
+/// Functions that only the superuser may call until somebody grants them, in order of number: PostgreSQL's, and pg_stop_server.
+const SECRET_FUNCTIONS: &[u32] = &[
+    764, 765, 767, 2172, 2274, 2282, 2307, 2621, 2622, 2623, 2624, 2625, 2739, 2848, 3071, 3072, 3098, 3293, 3295, 3297, 3307,
+    3329, 3353, 3354, 3400, 3401, 3436, 3775, 3776, 3777, 3800, 3801, 3826, 3827, 3828, 4543, 5029, 5030, 5031, 5052, 6003, 6004,
+    6005, 6006, 6007, 6008, 6009, 6010, 6011, 6012, 6013, 6014, 6170, 6230, 6232, 6250, 6270, 6271, 6272, 9020,
+];
+
+/// Those of them that members of predefined roles may call.
+const MONITORING_FUNCTIONS: &[(u32, Oid)] = &[
+    (2282, Oid::READ_ALL_STATS_ROLE),
+    (3353, Oid::MONITOR_ROLE),
+    (3354, Oid::MONITOR_ROLE),
+    (5029, Oid::MONITOR_ROLE),
+    (5030, Oid::MONITOR_ROLE),
+    (5031, Oid::MONITOR_ROLE),
+    (5052, Oid::READ_ALL_STATS_ROLE),
+    (6270, Oid::MONITOR_ROLE),
+    (6271, Oid::MONITOR_ROLE),
+    (6272, Oid::MONITOR_ROLE),
+];
+
+/// The rights on a function that not everybody may call, as they are before anybody changes them.
+pub(crate) fn initial_function_acl(function: Oid) -> Option<Acl> {
+    SECRET_FUNCTIONS.binary_search(&function.0).ok()?;
+    let owner = Oid::BOOTSTRAP_ROLE;
+    let item =
+        |grantee| catalog::AclItem { grantee, grantor: owner, privileges: Privileges::EXECUTE, grantable: Privileges::NONE };
+    let monitors = MONITORING_FUNCTIONS.iter().filter(|(known, _)| *known == function.0).map(|(_, role)| *role);
+    Some(Acl { items: [owner].into_iter().chain(monitors).map(item).collect() })
+}
+
+/// All of them.
+pub(crate) fn secret_functions() -> impl Iterator<Item = Oid> {
+    SECRET_FUNCTIONS.iter().copied().map(Oid)
+}
+
 impl Authority {
     pub fn new(roles: Arc<Roles>, catalog: Arc<Catalog>, database: Oid, role: Oid) -> Authority {
         let superuser = roles.is_superuser(role);
@@ -75,6 +111,11 @@ impl Authority {
     }
 
     fn initial_acl(&self, target: AclTarget, kind: AclKind, owner: Oid) -> Acl {
+        if let AclTarget::Function(oid) = target
+            && let Some(acl) = initial_function_acl(oid)
+        {
+            return acl;
+        }
         let mut acl = Acl::default_for(kind, owner);
         if let AclTarget::Relation(oid) = target
             && let Some(relation) = builtins().system_relation(oid)
@@ -169,6 +210,7 @@ impl Authority {
                     return Err(denied("schema", name));
                 }
             }
+            access.functions.iter().try_for_each(|function| self.check_function(*function))?;
         }
         for relation in &access.relations {
             let allowed = match relation.check_as {
@@ -180,6 +222,19 @@ impl Authority {
             }
         }
         Ok(())
+    }
+
+    /// 42501 unless the role may call the function.
+    pub fn check_function(&self, function: Oid) -> Result<()> {
+        let target = AclTarget::Function(function);
+        // Everybody may call what nobody has restricted: nearly all functions, nearly always.
+        let is_free = self.catalog.acl(target).is_none() && SECRET_FUNCTIONS.binary_search(&function.0).is_err();
+        if is_free || self.privileges(target).has(Privileges::EXECUTE) {
+            return Ok(());
+        }
+        let found = builtins().function(function);
+        let word = if found.is_some_and(|function| function.kind == 'a') { "aggregate" } else { "function" };
+        Err(denied(word, found.map_or("", |function| function.name)))
     }
 
     /// ExecCheckRTEPerms: rights on the relation, else on each column that is used.

@@ -76,6 +76,8 @@ impl Session {
         let mut access = Access::default();
         positions.iter().for_each(|position| access.of(relation.oid, None).insert(*position));
         access.of(relation.oid, None).require(Privileges::INSERT);
+        let access = Arc::new(access);
+        *self.hooks.described.lock() = Some(access.clone());
         self.authority()?.check(&access)
     }
 

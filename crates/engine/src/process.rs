@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use types::Oid;
+
 /// A wish of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -12,11 +14,11 @@ pub enum Request {
 }
 
 impl Request {
-    /// The function that asks for it.
-    pub(crate) fn function(self) -> &'static str {
+    /// The function that asks for it (pg_proc.oid): who may call it may ask.
+    pub(crate) fn function(self) -> Oid {
         match self {
-            Request::Reload => "pg_reload_conf",
-            Request::Stop => "pg_stop_server",
+            Request::Reload => Oid(2621),
+            Request::Stop => Oid(9020),
         }
     }
 }

@@ -106,6 +106,7 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_db_role_setting" => cluster_rows::pg_db_role_setting,
         "pg_default_acl" => acl_rows::pg_default_acl,
         "pg_init_privs" => acl_rows::pg_init_privs,
+        "pg_proc" => acl_rows::pg_proc,
         "pg_cursors" => cluster_rows::pg_cursors,
         "pg_database" => cluster_rows::pg_database,
         "pg_depend" => dependency_rows::pg_depend,

@@ -92,36 +92,46 @@ impl NewRows {
     fn error(&self, violation: &Violation<'_>, rows: &Batch, row: usize, run: &Run) -> Error {
         let relation = &self.relation;
         let schema = run.context.catalog.schema(relation.schema).map_or("", |schema| &*schema.name);
-        let detail = format!("Failing row contains {}.", self.describe(rows, row, run));
+        let detail = self.describe(rows, row, run).map(|row| format!("Failing row contains {row}."));
+        let detailed = |error: Error| match &detail {
+            Some(detail) => error.detail(detail.clone()),
+            None => error,
+        };
         match violation {
             Violation::NotNull(at) => {
                 let column = &relation.attributes[*at].name;
                 let message =
                     format!("null value in column \"{column}\" of relation \"{}\" violates not-null constraint", relation.name);
-                Error::new(SqlState::NOT_NULL_VIOLATION, message)
-                    .detail(detail)
-                    .in_table(schema, &*relation.name)
-                    .in_column(&**column)
+                detailed(Error::new(SqlState::NOT_NULL_VIOLATION, message)).in_table(schema, &*relation.name).in_column(&**column)
             }
             Violation::Check(name) => {
                 let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", relation.name);
-                Error::new(SqlState::CHECK_VIOLATION, message)
-                    .detail(detail)
-                    .in_table(schema, &*relation.name)
-                    .of_constraint(*name)
+                detailed(Error::new(SqlState::CHECK_VIOLATION, message)).in_table(schema, &*relation.name).of_constraint(*name)
             }
             Violation::View(name) => {
                 let message = format!("new row violates check option for view \"{name}\"");
-                Error::new(SqlState::WITH_CHECK_OPTION_VIOLATION, message).detail(detail)
+                detailed(Error::new(SqlState::WITH_CHECK_OPTION_VIOLATION, message))
             }
         }
     }
 
-    /// `(1, abc, null)`
-    fn describe(&self, rows: &Batch, row: usize, run: &Run) -> String {
-        let mut text = String::from("(");
-        for (at, _) in self.relation.live_attributes() {
-            if text.len() > 1 {
+    /// `(1, abc, null)`, or `(a, c) = (1, null)` when there are columns that must not be shown; None when none may be.
+    fn describe(&self, rows: &Batch, row: usize, run: &Run) -> Option<String> {
+        let shown = run.context.session.attributes_to_show(self.relation.oid);
+        let is_shown = |at: usize| shown.as_ref().is_none_or(|shown| shown.contains(&at));
+        let mut text = String::new();
+        if shown.is_some() {
+            let shown = self.relation.live_attributes().filter(|(at, _)| is_shown(*at));
+            let names: Vec<&str> = shown.map(|(_, attribute)| &*attribute.name).collect();
+            if names.is_empty() {
+                return None;
+            }
+            text = format!("({}) = ", names.join(", "));
+        }
+        text.push('(');
+        let start = text.len();
+        for (at, _) in self.relation.live_attributes().filter(|(at, _)| is_shown(*at)) {
+            if text.len() > start {
                 text.push_str(", ");
             }
             let datum = rows.datum(at, row);
@@ -142,7 +152,7 @@ impl NewRows {
             text.push_str(&value);
         }
         text.push(')');
-        text
+        Some(text)
     }
 }
 

@@ -113,6 +113,13 @@ pub trait SessionHooks: Send + Sync {
     /// Schemas searched for unqualified names, in order; `pg_catalog` first when implicit and asked for.
     fn search_path(&self, include_implicit: bool) -> Vec<Arc<str>>;
     fn backend_pid(&self) -> i32;
+
+    /// The attributes of a relation that errors may show to whoever runs the statement: those that it may read, and those that it has
+    /// written itself. None is all of them.
+    fn attributes_to_show(&self, _relation: Oid) -> Option<Vec<usize>> {
+        None
+    }
+
     /// Runs work that takes long by itself where it holds nobody up.
     fn run_long(&self, work: &mut dyn FnMut()) {
         work();

@@ -24,9 +24,17 @@ pub struct Access {
     pub relations: Vec<RelationAccess>,
     /// Schemas that the text names.
     pub schemas: Vec<(Oid, Arc<str>)>,
+    /// Functions that it calls, aggregates and those of its operators included; whoever runs it calls them, in views too.
+    pub functions: Vec<Oid>,
 }
 
 impl Access {
+    pub fn call(&mut self, function: Oid) {
+        if !self.functions.contains(&function) {
+            self.functions.push(function);
+        }
+    }
+
     /// The entry for a relation, added when it is new.
     pub fn of(&mut self, relation: Oid, check_as: Option<Oid>) -> &mut RelationAccess {
         let known = self.relations.iter().position(|access| access.relation == relation && access.check_as == check_as);

@@ -43,18 +43,31 @@ const LARGEST_MESSAGE: usize = 2048;
 const REMEMBERED: usize = 10_000;
 /// A name and address wait at most this long for their next attempt.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// Failures that are older than this do not count.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
 /// Failed attempts by name and address.
 #[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<(String, Option<IpAddr>), (u32, Instant)>>);
+pub(crate) struct Failures(Mutex<HashMap<(String, Option<IpAddr>), Failed>>);
+
+/// What has failed for one name and address.
+struct Failed {
+    count: u32,
+    last: Instant,
+    /// When the next attempt may be made: attempts at once wait for each other.
+    next: Instant,
+}
 
 impl Failures {
-    /// How long the next attempt has to wait: a tenth of a second after the second failure, then twice as long each time.
+    /// How long this attempt has to wait: a tenth of a second after the second failure, then twice as long each time, and after all other
+    /// attempts that wait.
     fn delay(&self, user: &str, address: Option<IpAddr>) -> Duration {
-        let failures = self.0.lock();
-        match failures.get(&(user.to_owned(), address)) {
-            Some((count, last)) if last.elapsed() < 12 * LONGEST_DELAY && *count > 1 => {
-                Duration::from_millis(100 << (*count - 2).min(6)).min(LONGEST_DELAY)
+        let now = Instant::now();
+        match self.0.lock().get_mut(&(user.to_owned(), address)) {
+            Some(failed) if now.duration_since(failed.last) < FORGOTTEN_AFTER && failed.count > 1 => {
+                let delay = Duration::from_millis(100 << (failed.count - 2).min(6)).min(LONGEST_DELAY);
+                failed.next = failed.next.max(now) + delay;
+                failed.next - now
             }
             _ => Duration::ZERO,
         }
@@ -62,11 +75,16 @@ impl Failures {
 
     fn failed(&self, user: &str, address: Option<IpAddr>) {
         let mut failures = self.0.lock();
+        let now = Instant::now();
+        if failures.len() >= REMEMBERED {
+            failures.retain(|_, failed| now.duration_since(failed.last) < FORGOTTEN_AFTER);
+        }
         if failures.len() >= REMEMBERED {
             failures.clear();
         }
-        let entry = failures.entry((user.to_owned(), address)).or_insert((0, Instant::now()));
-        *entry = (entry.0.saturating_add(1), Instant::now());
+        let entry = failures.entry((user.to_owned(), address)).or_insert(Failed { count: 0, last: now, next: now });
+        entry.count = entry.count.saturating_add(1);
+        entry.last = now;
     }
 
     fn succeeded(&self, user: &str, address: Option<IpAddr>) {
@@ -138,6 +156,11 @@ impl Connection {
         Verifier::parse(role.password.as_deref()?)
     }
 
+    /// What any role keeps of its password.
+    fn any_verifier(&self) -> Option<Verifier> {
+        self.shared.cluster.roles().iter().find_map(|role| Verifier::parse(role.password.as_deref()?))
+    }
+
     async fn ask_password(&mut self, user: &str, verifier: Option<Verifier>) -> io::Result<Result<()>> {
         /// Checked when there is nothing to check.
         static NOBODY: LazyLock<Option<Verifier>> = LazyLock::new(|| password::argon2_hash("nobody").ok().map(Verifier::Argon2));
@@ -153,11 +176,13 @@ impl Connection {
             return Ok(Err(Error::new(SqlState::INVALID_PASSWORD, "empty password returned by client")));
         }
         let given = given.to_owned();
+        // What somebody else's password costs to check, nobody's costs too.
+        let decoy = if verifier.is_none() { self.any_verifier() } else { None };
         // Hashing takes long on purpose: not on a network thread.
         let checked = tokio::task::spawn_blocking(move || match verifier {
             Some(verifier) => verifier.accepts(&given),
             None => {
-                let _ = NOBODY.as_ref().map(|nobody| nobody.accepts(&given));
+                let _ = decoy.as_ref().or(NOBODY.as_ref()).map(|nobody| nobody.accepts(&given));
                 false
             }
         });
@@ -396,9 +421,14 @@ mod tests {
         failures.failed("ann", None);
         failures.failed("ann", None);
         assert_eq!(failures.delay("ann", None), Duration::from_millis(200));
+        let second = failures.delay("ann", None);
+        assert!(
+            second > Duration::from_millis(300) && second <= Duration::from_millis(400),
+            "after the one that waits: {second:?}"
+        );
         assert_eq!(failures.delay("bob", None), Duration::ZERO);
         (0..50).for_each(|_| failures.failed("ann", None));
-        assert_eq!(failures.delay("ann", None), LONGEST_DELAY);
+        assert!(failures.delay("ann", None) >= LONGEST_DELAY);
         failures.succeeded("ann", None);
         assert_eq!(failures.delay("ann", None), Duration::ZERO);
     }

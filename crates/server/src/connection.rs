@@ -33,6 +33,8 @@ use crate::{
 
 /// Answers are written early once there are so many bytes of them.
 pub(crate) const FLUSH_BYTES: usize = 64 * 1024;
+/// So many clients may be starting beside those who have sessions, and as many as may have sessions once more.
+const STARTING_BEYOND: usize = 64;
 /// The end of a TLS connection is announced no longer than this.
 const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -128,6 +130,10 @@ impl Connection {
     }
 
     async fn serve(&mut self, connections_before: usize) -> io::Result<()> {
+        // Who has not proved who he is takes nobody's place, but there is an end to how many may try at once.
+        if connections_before >= STARTING_BEYOND + 2 * self.access.max_connections {
+            return self.turn_away(&too_many()).await;
+        }
         let session = match self.start().await? {
             Started::Over => return Ok(()),
             Started::Refused(error) => return self.turn_away(&error).await,
@@ -135,9 +141,9 @@ impl Connection {
         };
         // One place more is kept for an administrator who has proved to be one.
         let is_administrator = session.is_administrator() && self.access.auth.method != AuthMethod::Trust;
-        if connections_before >= self.access.max_connections + usize::from(is_administrator) {
-            return self.turn_away(&Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")).await;
-        }
+        let Some(_place) = self.shared.take_place(self.access.max_connections + usize::from(is_administrator)) else {
+            return self.turn_away(&too_many()).await;
+        };
         let mut session = session;
         session.set_offload(Arc::new(BlockInPlace));
         let terminated = self.terminated.clone();
@@ -373,12 +379,17 @@ impl Connection {
         if self.output.is_empty() {
             return Ok(());
         }
+        let (stream, output) = (&mut self.stream, &self.output);
+        let written = async {
+            stream.write_all(output).await?;
+            // What TLS has encrypted and not yet sent.
+            stream.flush().await
+        };
         tokio::select! {
             biased;
-            written = self.stream.write_all(&self.output) => written?,
+            written = written => written?,
             () = self.terminated.notified() => return Err(io::Error::other("ended while the client did not read")),
         }
-        self.stream.flush().await?;
         self.output.clear();
         if self.output.capacity() > 4 * FLUSH_BYTES {
             self.output.shrink_to(FLUSH_BYTES);
@@ -390,6 +401,10 @@ impl Connection {
     pub(crate) async fn flush_if_full(&mut self) -> io::Result<()> {
         if self.output.len() >= FLUSH_BYTES { self.flush().await } else { Ok(()) }
     }
+}
+
+fn too_many() -> Error {
+    Error::new(SqlState::TOO_MANY_CONNECTIONS, "too many connections")
 }
 
 /// What a session is told that somebody has ended.

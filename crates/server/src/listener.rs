@@ -80,9 +80,28 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) connections: AtomicUsize,
+    /// Those of them that have become sessions: only they take places from others.
+    pub(crate) sessions: AtomicUsize,
     pub(crate) access: ArcSwap<AccessOptions>,
     pub(crate) failures: Failures,
     pub(crate) audit: ArcSwapOption<Audit>,
+}
+
+/// The place of a session, given back when it ends.
+pub(crate) struct Place(Arc<Shared>);
+
+impl Shared {
+    /// Takes a place among the sessions; None when so many are taken.
+    pub(crate) fn take_place(self: &Arc<Shared>, places: usize) -> Option<Place> {
+        let place = Place(self.clone());
+        (self.sessions.fetch_add(1, Ordering::AcqRel) < places).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.sessions.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Server {
@@ -99,6 +118,7 @@ impl Server {
         let shared = Shared {
             cluster,
             connections: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
             access: ArcSwap::from_pointee(options.access.clone()),
             failures: Failures::default(),
             audit: ArcSwapOption::empty(),

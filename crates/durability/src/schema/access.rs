@@ -43,6 +43,7 @@ impl Reader<'_> {
             }
         }
         self.column_grants()?;
+        self.function_grants()?;
         self.default_privileges()?;
         self.settings()
     }
@@ -56,6 +57,20 @@ impl Reader<'_> {
             let Some(found) = self.found.get(&(class::CLASS, row.oid(0))).cloned() else { continue };
             let column = quote(&row.text(1));
             self.grants(&row.text(2), "TABLE", &found.name, Some(&column), &found.owner, found.table)?;
+        }
+        Ok(())
+    }
+
+    /// Rights on built-in functions that differ from those of a new database.
+    fn function_grants(&mut self) -> Result<()> {
+        let rows = self.query(
+            "SELECT p.oid::pg_catalog.regprocedure, pg_catalog.pg_get_userbyid(p.proowner), p.proacl FROM pg_catalog.pg_proc p
+            LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = p.oid AND i.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+            WHERE p.oid < 16384 AND p.proacl IS NOT NULL AND p.proacl IS DISTINCT FROM i.initprivs ORDER BY p.oid",
+        )?;
+        for row in rows {
+            let name = format!("pg_catalog.{}", row.text(0));
+            self.grants(&row.text(2), "FUNCTION", &name, None, &row.text(1), None)?;
         }
         Ok(())
     }

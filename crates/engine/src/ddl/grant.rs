@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
-use catalog::{Acl, AclItem, AclKind, AclTarget, Privileges, Relation, RelationKind, acl::Revocation, type_names::NamedRelation};
+use catalog::{
+    Acl, AclItem, AclKind, AclTarget, Privileges, Relation, RelationKind,
+    acl::Revocation,
+    builtin::builtins,
+    type_names::{NamedRelation, quote_identifier},
+};
 use pg_query::{
     NodeEnum,
     protobuf::{
-        AccessPriv, AlterDefaultPrivilegesStmt, DropBehavior, GrantStmt, GrantTargetType, Node, ObjectType, RoleSpec,
-        RoleSpecType,
+        AccessPriv, AlterDefaultPrivilegesStmt, DropBehavior, GrantStmt, GrantTargetType, Node, ObjectType, ObjectWithArgs,
+        RoleSpec, RoleSpecType,
     },
 };
-use types::{Error, Oid, Result, SqlState};
+use types::{Error, Oid, Result, SqlState, text_format::TypeResolver};
 
 use super::{role::role_specs, strings};
 use crate::{
     access::{Authority, denied, relation_word},
+    definition_text,
     session::{Outcome, Session, utility::command},
 };
 
@@ -96,6 +102,9 @@ impl Grant {
 
     /// The list after the change (merge_acl_with_grant).
     fn applied(&self, mut acl: Acl, owner: Oid, grantor: Oid, privileges: Privileges) -> Result<Acl> {
+        if privileges.is_empty() {
+            return Ok(acl);
+        }
         for &grantee in &self.grantees {
             let optional = if self.option { privileges } else { Privileges::NONE };
             match self.is_grant {
@@ -383,7 +392,52 @@ impl Session {
             grant.of_kind(AclKind::Function, "function")?;
             return Ok(());
         }
-        Err(Error::unsupported("GRANT and REVOKE on a built-in function"))
+        for node in &statement.objects {
+            let Some(NodeEnum::ObjectWithArgs(written)) = &node.node else { continue };
+            let (function, name) = self.written_function(written)?;
+            if statement.objtype() == ObjectType::ObjectProcedure {
+                let message = format!("{name} is not a procedure");
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+            }
+            let name = builtins().function(function).map_or("", |function| function.name);
+            self.grant_on(grant, AclTarget::Function(function), "function", name)?;
+        }
+        Ok(())
+    }
+
+    /// The function that a name means, with the types of its arguments or as the only one of its name; and how messages write it.
+    fn written_function(&mut self, written: &ObjectWithArgs) -> Result<(Oid, String)> {
+        let names = self.names()?;
+        let parts = strings(&written.objname);
+        let quoted: Vec<String> = parts.iter().map(|part| quote_identifier(part).into_owned()).collect();
+        let (name, plain) = (quoted.join("."), parts.join("."));
+        if written.args_unspecified {
+            let found = names.reg_object(Oid::REGPROC, &name).map_err(|error| match error.sqlstate() {
+                SqlState::AMBIGUOUS_FUNCTION => {
+                    Error::new(SqlState::AMBIGUOUS_FUNCTION, format!("function name \"{plain}\" is not unique"))
+                        .hint("Specify the argument list to select the function unambiguously.")
+                }
+                SqlState::UNDEFINED_FUNCTION => {
+                    Error::new(SqlState::UNDEFINED_FUNCTION, format!("could not find a function named \"{plain}\""))
+                }
+                _ => error,
+            });
+            return found.map(|function| (function, plain));
+        }
+        let mut types = Vec::new();
+        for argument in &written.objargs {
+            let Some(NodeEnum::TypeName(ty)) = &argument.node else { continue };
+            types.push(names.format_type_oid(definition_text::resolve_type(ty, &names)?.oid));
+        }
+        let shown = format!("{plain}({})", types.join(", "));
+        let found = names.reg_object(Oid::REGPROCEDURE, &format!("{name}({})", types.join(",")));
+        match found {
+            Ok(function) => Ok((function, shown)),
+            Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION => {
+                Err(Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {shown} does not exist")))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// ALTER DEFAULT PRIVILEGES

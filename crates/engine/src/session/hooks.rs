@@ -44,6 +44,8 @@ pub struct Hooks {
     pub(super) advisory: Mutex<Option<txn::SessionLocks>>,
     /// What the transaction notifies and listens to when it commits.
     pub(crate) pending_notifications: Mutex<Pending>,
+    /// What the statement that runs says it reads and writes: errors show what it has written itself.
+    pub(crate) described: Mutex<Option<Arc<plan::access::Access>>>,
     /// Whether the transaction's id has been shown.
     id_shown: AtomicU64,
     /// Where functions that take long by themselves run; the session's.
@@ -62,6 +64,7 @@ impl Hooks {
             random: Mutex::default(),
             advisory: Mutex::default(),
             pending_notifications: Mutex::default(),
+            described: Mutex::default(),
             id_shown: AtomicU64::new(0),
             offload: Mutex::new(Arc::new(Here)),
         }
@@ -230,6 +233,21 @@ impl SessionHooks for Hooks {
 
     fn backend_pid(&self) -> i32 {
         self.shared.pid
+    }
+
+    fn attributes_to_show(&self, relation: Oid) -> Option<Vec<usize>> {
+        let catalog = self.transaction.try_catalog().unwrap_or_else(|| self.database.store.catalog());
+        if txn::KeyText::may_show(self, &catalog, relation, &[None]) {
+            return None;
+        }
+        let mut shown: Vec<usize> = Vec::new();
+        if let Some(access) = &*self.described.lock() {
+            let written = access.relations.iter().filter(|access| access.relation == relation);
+            shown.extend(written.flat_map(|access| access.inserted.iter().chain(&access.updated)));
+        }
+        let count = catalog.relation(relation).map_or(0, |relation| relation.attributes.len());
+        shown.extend((0..count).filter(|at| txn::KeyText::may_show(self, &catalog, relation, &[Some(*at)])));
+        Some(shown)
     }
 
     fn next_value(&self, sequence: Oid) -> Result<i64> {
@@ -444,9 +462,9 @@ impl SystemState for Hooks {
     }
 
     fn ask_process(&self, request: crate::process::Request) -> Result<bool> {
-        if !self.shared.current_role().superuser {
-            return Err(crate::access::denied("function", request.function()));
-        }
+        let role = self.shared.current_role();
+        let catalog = self.transaction.try_catalog().unwrap_or_else(|| self.database.store.catalog());
+        Authority::new(self.shared.roles(), catalog, self.database.oid, role.oid).check_function(request.function())?;
         Ok(self.cluster.upgrade().is_some_and(|cluster| cluster.ask_process(request)))
     }
 
@@ -488,6 +506,17 @@ impl txn::KeyText for Hooks {
         let mut text = String::new();
         types::text_format::datum_to_text(value, ty, &format, &names, &mut text);
         text
+    }
+
+    fn may_show(&self, catalog: &catalog::Catalog, table: Oid, attributes: &[Option<usize>]) -> bool {
+        let role = self.shared.current_role();
+        if role.superuser {
+            return true;
+        }
+        let authority = Authority::new(self.shared.roles(), Arc::new(catalog.clone()), self.database.oid, role.oid);
+        let may_select = |target| authority.privileges(target).has(Privileges::SELECT);
+        may_select(AclTarget::Relation(table))
+            || attributes.iter().all(|attribute| attribute.is_some_and(|at| may_select(AclTarget::Column(table, at))))
     }
 }
 

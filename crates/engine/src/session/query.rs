@@ -55,7 +55,7 @@ pub struct Planned {
     /// A materialized view that it reads and that has no rows yet.
     unpopulated: Option<catalog::Name>,
     /// What whoever runs it must be allowed to do.
-    access: plan::access::Access,
+    access: Arc<plan::access::Access>,
 }
 
 impl Planned {
@@ -108,7 +108,7 @@ impl Session {
             catalog_version: names.catalog.version(),
             search_path: names.search_path.clone(),
             unpopulated: touched.unpopulated,
-            access: bound.access,
+            access: Arc::new(bound.access),
         });
         if let Some(key) = key
             && planned.cacheable
@@ -239,6 +239,7 @@ impl Session {
         if as_self && access.relations.iter().all(|relation| relation.check_as.is_none()) {
             return Ok(());
         }
+        *self.hooks.described.lock() = Some(access.clone());
         self.authority()?.check(access)
     }
 

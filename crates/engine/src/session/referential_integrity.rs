@@ -250,13 +250,14 @@ impl Reference {
     }
 
     /// A row references what is not there.
-    fn dangling(&self, key: &str) -> Error {
+    fn dangling(&self, key: Option<&str>) -> Error {
         let message = format!(
             "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
             self.table.name, self.constraint.name
         );
         let names = self.columns().map(|column| column.name.to_string()).collect::<Vec<_>>().join(", ");
-        let detail = format!("Key ({names})=({key}) is not present in table \"{}\".", self.referenced.name);
+        let shown = key.map(|key| format!(" ({names})=({key})")).unwrap_or_default();
+        let detail = format!("Key{shown} is not present in table \"{}\".", self.referenced.name);
         self.violation(message, detail)
     }
 
@@ -269,13 +270,14 @@ impl Reference {
     }
 
     /// A key goes that rows still reference.
-    fn still_referenced(&self, key: &str) -> Error {
+    fn still_referenced(&self, key: Option<&str>) -> Error {
         let message = format!(
             "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
             self.referenced.name, self.constraint.name, self.table.name
         );
         let names = self.referenced_columns().map(|column| column.name.to_string()).collect::<Vec<_>>().join(", ");
-        let detail = format!("Key ({names})=({key}) is still referenced from table \"{}\".", self.table.name);
+        let shown = key.map(|key| format!(" ({names})=({key})")).unwrap_or_default();
+        let detail = format!("Key{shown} is still referenced from table \"{}\".", self.table.name);
         self.violation(message, detail)
     }
 
@@ -366,7 +368,7 @@ impl Session {
         if self.run_internal(&reference.statements().find_referencing, &types, key.to_vec()).await? == 0 {
             return Ok(());
         }
-        Err(reference.dangling(&self.key_text(&types, key)?))
+        Err(reference.dangling(self.shown_key(&reference.table, &reference.key.columns, &types, key)?.as_deref()))
     }
 
     /// 23503 while rows reference a key that goes, unless (NO ACTION) another row has it again.
@@ -388,7 +390,13 @@ impl Session {
         } else {
             self.newest_has_referencing(reference, key).await?
         };
-        if is_referenced { Err(reference.still_referenced(&self.key_text(&types, key)?)) } else { Ok(()) }
+        if is_referenced {
+            Err(reference.still_referenced(
+                self.shown_key(&reference.referenced, &reference.key.referenced_columns, &types, key)?.as_deref(),
+            ))
+        } else {
+            Ok(())
+        }
     }
 
     /// 40001 when rows that the transaction's view cannot show reference a key whose references have just been changed.
@@ -422,7 +430,17 @@ impl Session {
         if key.iter().any(Datum::is_null) {
             return Err(reference.mixed_nulls());
         }
-        Err(reference.dangling(&self.key_text(&reference.types(), &key)?))
+        Err(reference.dangling(self.shown_key(&reference.table, &reference.key.columns, &reference.types(), &key)?.as_deref()))
+    }
+
+    /// The key as errors print it; None when the role may not read these columns.
+    fn shown_key(&mut self, table: &Relation, columns: &[usize], types: &[SqlType], key: &[Datum]) -> Result<Option<String>> {
+        let attributes: Vec<Option<usize>> = columns.iter().copied().map(Some).collect();
+        let catalog = self.open_transaction()?.txn.catalog();
+        if !txn::KeyText::may_show(&*self.hooks, &catalog, table.oid, &attributes) {
+            return Ok(None);
+        }
+        self.key_text(types, key).map(Some)
     }
 
     fn key_text(&mut self, types: &[SqlType], key: &[Datum]) -> Result<String> {

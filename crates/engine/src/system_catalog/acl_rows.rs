@@ -63,6 +63,24 @@ fn default_acl_oid(role: Oid, schema: Oid, kind: AclKind) -> Oid {
     Oid(role.0.wrapping_mul(31).wrapping_add(schema.0).wrapping_mul(31).wrapping_add(kind.letter() as u32))
 }
 
+/// The built-in functions with the rights on them.
+pub(super) fn pg_proc(context: &SystemContext, sink: &mut Sink) {
+    let relation = catalog::builtin::builtins().system_relation_named("pg_catalog", "pg_proc").expect("it is built in");
+    let place = relation.columns.iter().position(|column| column.name == "proacl").expect("pg_proc has proacl");
+    for row in super::facts::fact_rows("pg_proc").unwrap_or_default() {
+        let Some(Datum::Oid(function)) = row.first() else { continue };
+        let stored = context.names.catalog.acl(AclTarget::Function(*function)).map(|acl| Acl::clone(acl));
+        match stored.or_else(|| crate::access::initial_function_acl(*function)) {
+            None => sink.extend(std::slice::from_ref(row)),
+            Some(acl) => {
+                let mut row = row.clone();
+                row[place] = context.acl_items(&acl);
+                sink.push(row);
+            }
+        }
+    }
+}
+
 /// What a new database starts with beyond the defaults, so that pg_dump leaves it out.
 pub(super) fn pg_init_privs(context: &SystemContext, sink: &mut Sink) {
     let fresh = catalog::Catalog::new();
@@ -70,6 +88,11 @@ pub(super) fn pg_init_privs(context: &SystemContext, sink: &mut Sink) {
         if let Some(acl) = fresh.acl(AclTarget::Schema(schema)) {
             let number = Datum::Int4(0);
             sink.push(vec![oid(schema), oid(class::NAMESPACE), number, letter('i'), context.acl_items(acl)]);
+        }
+    }
+    for function in crate::access::secret_functions() {
+        if let Some(acl) = crate::access::initial_function_acl(function) {
+            sink.push(vec![oid(function), oid(class::PROC), Datum::Int4(0), letter('i'), context.acl_items(&acl)]);
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) mod class {
     use types::Oid;
     pub(in super::super) const TYPE: Oid = Oid(1247);
     pub(in super::super) const CLASS: Oid = Oid(1259);
+    pub(in super::super) const PROC: Oid = Oid(1255);
     pub(in super::super) const AUTHID: Oid = Oid(1260);
     pub(in super::super) const DATABASE: Oid = Oid(1262);
     pub(in super::super) const ATTRDEF: Oid = Oid(2604);

@@ -11,6 +11,9 @@ use super::Transaction;
 /// Prints the values of keys in error details as the session prints values.
 pub trait KeyText: std::fmt::Debug + Send + Sync {
     fn key_text(&self, catalog: &Catalog, value: &Datum, ty: SqlType) -> String;
+
+    /// Whether who runs the statement may read these attributes of a table; None stands for an expression over any of them.
+    fn may_show(&self, catalog: &Catalog, table: Oid, attributes: &[Option<usize>]) -> bool;
 }
 
 impl Transaction {
@@ -35,6 +38,17 @@ impl Transaction {
                 IndexKey::Expression(text) => catalog::index::shown_expression(text).into_owned(),
             })
             .collect();
+        let attributes: Vec<Option<usize>> = definition
+            .columns
+            .iter()
+            .map(|column| match &column.key {
+                IndexKey::Attribute(position) => Some(*position),
+                IndexKey::Expression(_) => None,
+            })
+            .collect();
+        if self.key_text.as_ref().is_some_and(|shows| !shows.may_show(&self.catalog, table.oid, &attributes)) {
+            return error;
+        }
         let Ok(Some(values)) = key_values(shape, row) else { return error };
         let values: Vec<String> =
             values.iter().zip(&definition.columns).map(|(value, column)| self.text_of(value, column.ty)).collect();
