@@ -104,8 +104,11 @@ fn described(catalog: &Catalog, target: AclTarget, search_path: &[Oid]) -> Strin
         AclTarget::Type(oid) => {
             catalog.user_type(oid).map_or_else(|| format!("type {oid}"), |ty| format!("type {}", qualified(ty.schema, &ty.name)))
         }
-        AclTarget::Function(oid) => match catalog::builtin::builtins().function(oid) {
-            Some(function) => format!("function {}", names.function_signature(function)),
+        AclTarget::Function(oid) => match ::catalog::builtin::builtins().function(oid) {
+            Some(function) => {
+                let names = ::catalog::type_names::Names::new(Arc::new(catalog.clone()), search_path.to_vec());
+                format!("function {}", names.function_signature(function))
+            }
             None => format!("function {oid}"),
         },
         AclTarget::Default(..) => "default privileges".to_owned(),
