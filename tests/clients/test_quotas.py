@@ -54,8 +54,10 @@ class ServerOfItsOwn(unittest.TestCase):
         cls.directory = tempfile.TemporaryDirectory()
         path = pathlib.Path(cls.directory.name) / "config.toml"
         path.write_text(cls.CONFIGURATION)
-        cls.process = subprocess.Popen([BINARY, "start", "--memory", "--port", "0", "--config", path, *cls.ARGUMENTS],
-                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        cls.log = pathlib.Path(cls.directory.name) / "log"
+        with cls.log.open("w") as log:
+            cls.process = subprocess.Popen([BINARY, "start", "--memory", "--port", "0", "--config", path, *cls.ARGUMENTS],
+                                           stdout=subprocess.PIPE, stderr=log, text=True)
         for line in cls.process.stdout:
             if found := re.search(r"postgresql://[^@]+@[^/]*:(\d+)/", line):
                 cls.port = int(found.group(1))
@@ -73,6 +75,10 @@ class ServerOfItsOwn(unittest.TestCase):
         db.prepare_threshold = None
         self.addCleanup(db.close)
         return db
+
+    def errors(self):
+        """What the server has logged."""
+        return self.log.read_text()
 
     def status(self, name):
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()

@@ -2,7 +2,6 @@
 //! never accepted and ignored.
 
 use std::{
-    ffi::OsString,
     net::{IpAddr, ToSocketAddrs},
     path::PathBuf,
 };
@@ -36,20 +35,12 @@ pub(crate) enum Verb {
     Restore(crate::restore::RestoreArguments),
     /// Take over a SQLite file or a running PostgreSQL, into a running server's database
     Import(crate::import::ImportArguments),
-    #[command(hide = true)]
-    Status(Later),
+    /// Up-time, sessions, memory and unsaved changes of a running server
+    Status(crate::status::StatusArguments),
     /// Show or check the configuration
     Config(crate::config::ConfigArguments),
     /// Hash a password read from standard input, for the configuration file
     HashPassword(crate::hash_password::HashPasswordArguments),
-}
-
-/// The arguments of a command that a later version brings.
-#[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _arguments: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +88,9 @@ pub(crate) struct StartArguments {
     /// Begin with what this .heliodump holds
     #[arg(long, value_name = "FILE")]
     restore: Option<PathBuf>,
+    /// Port of /metrics and /health over HTTP; 0 for none
+    #[arg(long, value_name = "PORT")]
+    http_port: Option<u16>,
     #[command(flatten)]
     later: LaterStartArguments,
 }
@@ -106,20 +100,12 @@ pub(crate) struct StartArguments {
 struct LaterStartArguments {
     #[arg(long, hide = true)]
     data_dir: Option<PathBuf>,
-    #[arg(long, hide = true)]
-    #[arg(long, hide = true)]
-    http_port: Option<u16>,
 }
 
 impl LaterStartArguments {
     /// The first of them that was given.
     fn given(&self) -> Option<&'static str> {
-        [
-            (self.data_dir.is_some(), "--data-dir (only --memory is)"),
-            (self.http_port.is_some_and(|port| port != 0), "--http-port"),
-        ]
-        .into_iter()
-        .find_map(|(given, name)| given.then_some(name))
+        self.data_dir.is_some().then_some("--data-dir (only --memory is)")
     }
 }
 
@@ -148,6 +134,7 @@ impl StartArguments {
         let flag = |name, flag, value: Option<String>| value.map(|value| (name, flag, value));
         let flags = [
             flag("server.listen", "--listen", self.listen),
+            flag("server.http_port", "--http-port", self.http_port.map(|port| port.to_string())),
             flag("server.port", "--port", self.port.map(|port| port.to_string())),
             flag("server.max_connections", "--max-connections", self.max_connections.map(|count| count.to_string())),
             flag("server.socket_dir", "--socket-dir", self.socket_dir.map(|path| path.to_string_lossy().into_owned())),
@@ -238,7 +225,6 @@ mod tests {
             (&["--data-dir", "d"], "--data-dir"),
             (&["--memory", "--auth", "password"], "[[auth.users]]"),
             (&["--memory", "--dump-schedule", "2 * *"], "3 fields"),
-            (&["--memory", "--http-port", "8080"], "--http-port"),
         ] {
             let failure = start(arguments).unwrap_err();
             assert!(failure.message().contains(word), "{arguments:?}: {}", failure.message());

@@ -1,6 +1,6 @@
 //! The configuration: one declaration of each key, and its value resolved from flag, environment, file and default, in this order.
 //!
-//! A key or section that is not declared is an error that names the nearest one; so is a key that is declared for a later version.
+//! A key or section that is not declared is an error that names the nearest one.
 //! `docs/configuration.md` is printed from the declarations ([`reference`]).
 
 use std::{
@@ -58,6 +58,8 @@ const KEYS: &[Key] = &[
     key("server.socket_dir", Kind::Text, "", "Directory of the Unix socket; empty for none").fixed(),
     key("server.tls_cert", Kind::Text, "", "File of the server's certificate and its chain, PEM; empty for no TLS"),
     key("server.tls_key", Kind::Text, "", "File of the certificate's private key, PEM, readable to the server alone"),
+    key("server.http_port", Kind::Number(0, 65535), "0", "Port of /metrics and /health over HTTP, on server.listen; 0: none")
+        .fixed(),
     key("session.timeout_secs", Kind::Number(0, 365 * DAY_SECS), "0", "An idle session ends after so many seconds; 0: never"),
     key("session.max_sessions_per_user", Kind::Number(0, 262_143), "0", "Sessions a user may have at a time; 0: any number"),
     key(
@@ -126,11 +128,14 @@ const KEYS: &[Key] = &[
     ),
     key("audit.keep", Kind::Number(0, 1000), "5", "How many of those are kept"),
     key("logging.format", Kind::Choice(&["text", "json"]), "text", "How lines of the log look"),
+    key(
+        "logging.slow_query_ms",
+        Kind::Number(0, DAY_SECS * 1000),
+        "0",
+        "A statement that takes so long is logged, as a warning; 0: none. Superusers may SET log_min_duration_statement",
+    ),
     key("logging.level", Kind::Choice(&["error", "warn", "info", "debug", "trace"]), "warn", "What is logged on standard error"),
 ];
-
-/// Documented keys that a later version brings.
-const LATER: &[&str] = &["server.http_port"];
 
 /// A key, the flag that gave it, and its value.
 pub(crate) type FlagValue = (&'static str, &'static str, String);
@@ -211,9 +216,6 @@ impl Configuration {
                     continue;
                 }
                 let full = format!("{section}.{name}");
-                if LATER.contains(&full.as_str()) {
-                    return Err(wrong(format!("the key {full} is not supported yet")));
-                }
                 let Some(key) = KEYS.iter().find(|key| key.name == full) else {
                     return Err(wrong(format!("there is no key {full}{}", nearest(&full, &all_names()))));
                 };
@@ -425,6 +427,10 @@ impl Configuration {
             Source::Default => self.number("resource_quotas.lock_timeout_ms"),
             _ => self.number("locks.timeout_ms"),
         };
+        let slow_ms = match self.number("logging.slow_query_ms") {
+            0 => "-1".to_owned(),
+            limit_ms => limit_ms.to_string(),
+        };
         let isolation = self.text("session.default_isolation_level").replace('_', " ").to_ascii_lowercase();
         let per_user = limits::tighter(
             self.number("session.max_sessions_per_user"),
@@ -440,6 +446,7 @@ impl Configuration {
             defaults: vec![
                 ("lock_timeout".to_owned(), lock_ms.to_string()),
                 ("default_transaction_isolation".to_owned(), isolation),
+                ("log_min_duration_statement".to_owned(), slow_ms),
             ],
             shown: self.shown_settings(),
         }
@@ -502,7 +509,7 @@ fn environment_name(key: &str) -> String {
 }
 
 fn all_names() -> Vec<&'static str> {
-    KEYS.iter().map(|key| key.name).chain(LATER.iter().copied()).chain(["auth.users"]).collect()
+    KEYS.iter().map(|key| key.name).chain(["auth.users"]).collect()
 }
 
 /// "; did you mean ...?" with the nearest of the names.
@@ -576,7 +583,6 @@ fn reference() -> String {
     text.push_str(
         "\nUsers are `[[auth.users]]` with `username`, `password_hash` (from `heliosdb-nano hash-password`) and `roles`: `read` may select, `write`\nmay also change data, `admin` may do everything. They are SQL roles, so that GRANT and REVOKE refine what they may do.\n",
     );
-    let _ = writeln!(text, "\nRefused until a later version brings them: {}.", LATER.join(", "));
     text
 }
 

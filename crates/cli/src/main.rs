@@ -23,6 +23,7 @@ mod reload;
 mod repl;
 mod restore;
 mod start;
+mod status;
 mod stop;
 
 use std::process::ExitCode;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
         Verb::Dump(arguments) => arguments.run(),
         Verb::Restore(arguments) => arguments.run(),
         Verb::Import(arguments) => arguments.run(),
-        Verb::Status(_) => Err(Failure::not_yet("the command status")),
+        Verb::Status(arguments) => arguments.run(),
         Verb::Config(arguments) => arguments.run(),
         Verb::HashPassword(arguments) => arguments.run(),
     };

@@ -73,6 +73,7 @@ async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(
     let server = Server::bind(cluster.clone(), &options).await.map_err(|error| cannot_listen(&options, &error))?;
     let address = server.address().map_err(|error| cannot_listen(&options, &error))?;
     let _pid_file = settings.pid_file.as_deref().map(PidFile::create).transpose()?;
+    serve_metrics(&cluster, settings).await?;
     announce(address, server.socket_path().and_then(|path| path.parent()), started);
     cluster.set_limits(reload::limits(&settings.configuration, address.port()))?;
     let access = server.access();
@@ -105,6 +106,21 @@ async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(
         warn_of_dirty_state(&cluster);
     }
     dumped
+}
+
+/// Starts the HTTP endpoint, when there is to be one.
+async fn serve_metrics(cluster: &Arc<Cluster>, settings: &StartSettings) -> Result<(), Failure> {
+    let port = u16::try_from(settings.configuration.number("server.http_port")).unwrap_or(0);
+    if port == 0 {
+        return Ok(());
+    }
+    let answers_all = settings.configuration.auth_method() != server::AuthMethod::Trust;
+    let endpoint = server::Monitoring::bind(cluster.clone(), settings.listen, port, answers_all).await.map_err(|error| {
+        let address = SocketAddr::new(settings.listen, port);
+        Failure::operation(format!("could not listen on {address} for HTTP: {error}; choose another with --http-port"))
+    })?;
+    tokio::spawn(endpoint.run());
+    Ok(())
 }
 
 /// Says what is lost with the process.

@@ -24,6 +24,7 @@ use crate::{
     session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
     shape_cache::ShapeCache,
+    statistics::{DatabaseStatistics, ServerStatistics},
     timer::Timer,
 };
 
@@ -36,6 +37,7 @@ pub struct Database {
     pub(crate) shapes: Arc<ShapeCache>,
     pub(crate) notifications: Arc<NotificationQueue>,
     pub(crate) table_memory: Arc<TableMemory>,
+    pub statistics: Arc<DatabaseStatistics>,
 }
 
 /// Everything that sessions share.
@@ -51,6 +53,7 @@ pub struct Cluster {
     process: OnceLock<Process>,
     pub(crate) timer: Timer,
     pub memory: Arc<ServerMemory>,
+    pub statistics: ServerStatistics,
     pub started: TimestampTz,
 }
 
@@ -101,6 +104,7 @@ impl Cluster {
             process: OnceLock::new(),
             timer: Timer::default(),
             memory: Arc::default(),
+            statistics: ServerStatistics::default(),
             started: clock::now(),
         };
         for (oid, name, is_template, allow_connections) in [
@@ -125,6 +129,7 @@ impl Cluster {
             shapes: Arc::default(),
             notifications: Arc::default(),
             table_memory: Arc::default(),
+            statistics: Arc::default(),
         };
         self.databases.write().insert(name.into(), Arc::new(database));
     }
@@ -203,6 +208,7 @@ impl Cluster {
             shapes: old.shapes.clone(),
             notifications: old.notifications.clone(),
             table_memory: old.table_memory.clone(),
+            statistics: old.statistics.clone(),
         };
         databases.insert(new_name.into(), Arc::new(renamed));
         Ok(())
@@ -373,6 +379,7 @@ impl Cluster {
         let shared = Arc::new(shared);
         shared.sync_identity();
         self.list_session(&shared)?;
+        database.statistics.sessions.add(1);
         Ok(Session::new(self.clone(), database, shared))
     }
 

@@ -50,6 +50,9 @@ pub(crate) async fn execute(session: &mut Session, statement: &ExplainStmt, para
             total_ms: statistics.total.as_secs_f64() * 1000.0,
             rows: statistics.rows,
             loops: statistics.loops,
+            held_bytes: statistics.held.bytes,
+            held_rows: statistics.held.rows,
+            bounded: statistics.held.bounded,
         })
     };
     let times_ms = options.analyze.then_some((planning_ms, execution_ms));

@@ -29,6 +29,8 @@ pub mod session;
 pub mod settings;
 mod shape_cache;
 mod statement_shape;
+mod statement_text;
+pub mod statistics;
 pub mod system_catalog;
 mod timer;
 

@@ -27,6 +27,7 @@ pub mod hooks;
 pub(crate) mod identity;
 mod lock_rows;
 mod memory;
+mod monitoring;
 mod notify;
 pub(crate) mod on_commit;
 pub mod outcome;
@@ -70,6 +71,7 @@ pub struct Session {
     /// A statement of the system's own is running, to which rights do not apply: what a foreign key asks for is done as the tables' owners.
     pub(crate) is_internal: bool,
     pub(crate) offload: Arc<dyn Offload>,
+    running: Option<monitoring::Running>,
 }
 
 impl Session {
@@ -92,6 +94,7 @@ impl Session {
             reads_newest: false,
             is_internal: false,
             offload: Arc::new(Here),
+            running: None,
         }
     }
 
@@ -125,6 +128,7 @@ impl Session {
 
     /// What every error on its way out does: the transaction fails, and byte positions become character positions.
     pub(crate) fn failed(&mut self, error: Error, sql: &str) -> Error {
+        self.note_error(&error);
         self.fail_transaction();
         position_in_characters(error, sql)
     }
@@ -189,6 +193,7 @@ impl Session {
 
     /// An error found in a message before it became a statement: the transaction fails as for any other.
     pub fn refuse_message(&mut self, error: Error) -> Error {
+        self.note_error(&error);
         self.fail_transaction();
         error
     }

@@ -9,12 +9,14 @@ use std::{
 use binder::parse::ParsedStatement;
 use parking_lot::Mutex;
 
-use crate::session::query::Planned;
+use crate::{session::query::Planned, statement_text::StatementName};
 
 /// One shape of statement.
 pub(crate) struct KeptShape {
     /// The shape's text.
     pub text: Arc<str>,
+    /// What statistics know it by: without the literals that the shape keeps, too.
+    pub name: StatementName,
     /// None when statements of this shape must be parsed one by one.
     pub statement: Option<Arc<ParsedStatement>>,
     pub planned: Mutex<Option<Arc<Planned>>>,

@@ -27,6 +27,7 @@ mod information_schema;
 mod relation_rows;
 mod row;
 mod state;
+mod statement_rows;
 mod system_views;
 mod time_zone_rows;
 mod type_rows;
@@ -134,6 +135,7 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_stat_database" => system_views::pg_stat_database,
         "pg_stat_database_conflicts" => system_views::pg_stat_database_conflicts,
         "pg_stat_gssapi" => cluster_rows::pg_stat_gssapi,
+        "pg_stat_statements" => statement_rows::pg_stat_statements,
         "pg_stat_ssl" => cluster_rows::pg_stat_ssl,
         "pg_tables" => system_views::pg_tables,
         "pg_tablespace" => cluster_rows::pg_tablespace,

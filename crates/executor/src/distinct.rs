@@ -9,7 +9,7 @@ use types::{Result, SqlType};
 use crate::{
     key_table::KeyTable,
     memory::{Reservation, columns_size},
-    node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
+    node::{Compiler, Held, Node, Operator, Typed, columns, compile_all, layout},
     run::Run,
 };
 
@@ -43,6 +43,10 @@ impl Node for DistinctNode {
 }
 
 impl Operator for Distinct {
+    fn held(&self) -> Held {
+        Held { bytes: self.memory.peak(), ..Held::default() }
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         let (mut numbers, mut fresh) = (Vec::new(), Vec::new());
         while let Some(batch) = self.input.next(run)? {

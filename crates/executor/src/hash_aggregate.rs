@@ -15,7 +15,7 @@ use crate::{
     BATCH_ROWS,
     key_table::KeyTable,
     memory::{Reservation, columns_size},
-    node::{Compiler, Node, Operator, Typed, columns, compile_all, layout, slice},
+    node::{Compiler, Held, Node, Operator, Typed, columns, compile_all, layout, slice},
     run::Run,
 };
 pub(crate) use feed::Call;
@@ -188,6 +188,10 @@ impl Aggregate {
 }
 
 impl Operator for Aggregate {
+    fn held(&self) -> Held {
+        Held { bytes: self.memory.peak(), ..Held::default() }
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         if self.results.is_none() {
             self.results = Some(self.compute(run)?);

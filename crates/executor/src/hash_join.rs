@@ -17,7 +17,7 @@ use crate::{
     key_table::{KeyTable, NONE},
     memory::{Reservation, columns_size},
     nested_loop::nulls,
-    node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
+    node::{Compiler, Held, Node, Operator, Typed, columns, compile_all, layout},
     row_key::{any_null, concatenate},
     run::Run,
 };
@@ -152,6 +152,10 @@ impl HashJoinNode {
 }
 
 impl Operator for HashJoin {
+    fn held(&self) -> Held {
+        Held { bytes: self.memory.peak(), rows: self.built.as_ref().map_or(0, |built| built.count), bounded: false }
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         if self.built.is_none() {
             self.built = Some(stacker::maybe_grow(64 * 1024, 1024 * 1024, || self.node.build(&mut self.memory, run))?);

@@ -7,7 +7,7 @@ use std::{ops::Bound, sync::Arc};
 use expr::{Batch, Compiled, Expr};
 use plan::physical::{IndexScan as Plan, PhysicalPlan};
 use storage::{
-    IndexId, IndexShape, IndexTree, RowId, TableData, TableId,
+    IndexActivity, IndexId, IndexShape, IndexTree, RowId, TableData, TableId,
     key::{KeyOrder, encode_key_part, prefix_successor},
 };
 use txn::ReadPredicate;
@@ -58,6 +58,7 @@ pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>>
 struct IndexScan {
     node: Arc<IndexScanNode>,
     table: TableData,
+    activity: Arc<IndexActivity>,
     /// None until the keys are evaluated.
     ranges: Option<Ranges>,
     rows: Rows,
@@ -80,7 +81,9 @@ enum Rows {
 impl Node for IndexScanNode {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>> {
         let table = run.shared.table(self.table)?;
-        Ok(Box::new(IndexScan { node: self, table, ranges: None, rows: Rows::None, wanted: usize::MAX }))
+        let activity = table.activity.index(self.index);
+        activity.scans.add(1);
+        Ok(Box::new(IndexScan { node: self, table, activity, ranges: None, rows: Rows::None, wanted: usize::MAX }))
     }
 }
 
@@ -92,6 +95,7 @@ impl Operator for IndexScan {
             if ids.is_empty() {
                 return Ok(None);
             }
+            self.activity.rows.add(ids.len());
             let count = self.node.columns.sources.len();
             let columns = (0..count).map(|at| self.node.columns.gather(at, &self.table.rows, &ids)).collect();
             let mut batch = Batch { columns, len: ids.len() };

@@ -12,7 +12,7 @@ use plan::physical::PhysicalPlan;
 use types::Result;
 
 use crate::{
-    node::{Node, Operator},
+    node::{Held, Node, Operator},
     run::Run,
 };
 
@@ -24,6 +24,8 @@ pub struct NodeStatistics {
     pub total: Duration,
     pub rows: u64,
     pub loops: u64,
+    /// The most of one run.
+    pub held: Held,
 }
 
 /// What the operators of an execution did, by the address of their plan.
@@ -80,18 +82,26 @@ impl Operator for Running {
         let begun = Instant::now();
         let batch = self.operator.next(run)?;
         let step = begun.elapsed() + std::mem::take(&mut self.spent);
+        let held = self.operator.held();
         let first = !std::mem::replace(&mut self.started, true);
         let rows = batch.as_ref().map_or(0, |batch| batch.len as u64);
         if let Some(instrumentation) = &run.shared.instrumentation {
             instrumentation.edit(self.address, |node| {
                 node.total += step;
                 node.rows += rows;
+                if held.bytes >= node.held.bytes {
+                    node.held = held;
+                }
                 if first {
                     node.startup += step;
                 }
             });
         }
         Ok(batch)
+    }
+
+    fn held(&self) -> Held {
+        self.operator.held()
     }
 
     fn bound(&mut self, rows: usize) {

@@ -52,6 +52,7 @@ mod window;
 pub use execution::Execution;
 pub use instrument::{Instrumentation, NodeStatistics};
 pub use memory::{MemoryBudget, Reservation, batch_size};
+pub use node::Held;
 pub use prepared::Prepared;
 pub use run::Tables;
 

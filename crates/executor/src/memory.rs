@@ -35,6 +35,11 @@ impl Reservation {
         self.bytes
     }
 
+    /// The most it has held.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
+    }
+
     /// Errors: 53200; it then holds what it held before.
     pub fn grow(&mut self, bytes: usize) -> Result<()> {
         if let Some(budget) = &self.budget {

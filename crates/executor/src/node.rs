@@ -18,10 +18,24 @@ pub(crate) trait Node: Send + Sync {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>>;
 }
 
+/// An operator's own memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Held {
+    pub bytes: usize,
+    pub rows: usize,
+    /// Only the first rows were wanted of a sort.
+    pub bounded: bool,
+}
+
 /// A running operator.
 pub(crate) trait Operator: Send {
     /// The next rows; batches are not empty. None when there are no more, and from then on.
     fn next(&mut self, run: &Run) -> Result<Option<Batch>>;
+
+    /// What it has held in memory at most, where that is worth telling (EXPLAIN ANALYZE).
+    fn held(&self) -> Held {
+        Held::default()
+    }
 
     /// Tells, before the first `next`, that no more than so many rows will be used.
     fn bound(&mut self, _rows: usize) {}

@@ -9,7 +9,7 @@ use types::{Physical, Result};
 use crate::{
     BATCH_ROWS,
     memory::Reservation,
-    node::{Compiler, Node, Operator, layout},
+    node::{Compiler, Held, Node, Operator, layout},
     row_key::concatenate,
     run::Run,
     sort_key::SortKeys,
@@ -107,6 +107,10 @@ impl Operator for Sort {
         let rows = batch.take(&order[self.at..end]);
         self.at = end;
         Ok(Some(rows))
+    }
+
+    fn held(&self) -> Held {
+        Held { bytes: self.memory.peak(), rows: 0, bounded: self.wanted < usize::MAX }
     }
 
     fn bound(&mut self, rows: usize) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use expr::{Batch, Compiled};
 use plan::physical::{PhysicalPlan, TableScan as Plan};
-use storage::{Chunk, TableId};
+use storage::{Chunk, TableActivity, TableId};
 use types::{Error, Result};
 
 use crate::{
@@ -37,14 +37,21 @@ pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>>
 struct TableScan {
     node: Arc<TableScanNode>,
     chunks: Box<dyn Iterator<Item = Arc<Chunk>> + Send>,
+    activity: Arc<TableActivity>,
     wanted: usize,
 }
 
 impl Node for TableScanNode {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>> {
         note_scan(run, self.table, &self.columns, self.filter.as_ref().filter(|_| self.is_repeatable));
-        let chunks = Box::new(run.shared.table(self.table)?.rows.chunks());
-        Ok(Box::new(TableScan { node: self, chunks, wanted: usize::MAX }))
+        let table = run.shared.table(self.table)?;
+        table.activity.sequential_scans.add(1);
+        Ok(Box::new(TableScan {
+            node: self,
+            chunks: Box::new(table.rows.chunks()),
+            activity: table.activity,
+            wanted: usize::MAX,
+        }))
     }
 }
 
@@ -54,6 +61,7 @@ impl Operator for TableScan {
             && let Some(chunk) = self.chunks.next()
         {
             run.context.check_cancelled()?;
+            self.activity.sequential_rows.add(chunk.live());
             if let Some(batch) = self.node.read(&chunk, run)? {
                 let batch = if batch.len > self.wanted { head(batch, self.wanted) } else { batch };
                 self.wanted -= batch.len;

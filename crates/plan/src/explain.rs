@@ -39,6 +39,11 @@ pub struct Actual {
     pub total_ms: f64,
     pub rows: u64,
     pub loops: u64,
+    /// Memory of its own: the most of one loop, and how many rows it was for.
+    pub held_bytes: usize,
+    pub held_rows: usize,
+    /// Only the first rows were wanted of a sort.
+    pub bounded: bool,
 }
 
 /// What explaining needs besides the plan.

@@ -41,6 +41,7 @@
 //!
 //! **Does not know** SQL, catalogs, transactions, sessions or disks. Which rows conflict, and who waits, is the transaction layer's.
 
+pub mod activity;
 mod batch;
 pub mod bitmap;
 pub mod change_set;
@@ -51,6 +52,7 @@ pub mod key;
 pub mod row_tree;
 pub mod table_data;
 
+pub use activity::{IndexActivity, TableActivity};
 pub use batch::Batch;
 pub use bitmap::Bitmap;
 pub use change_set::{ChangeSet, InsertedRun, RowChange, TableChanges};

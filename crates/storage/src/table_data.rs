@@ -5,7 +5,8 @@ use std::sync::Arc;
 use types::{Datum, Physical, Result};
 
 use crate::{
-    Batch, Chunk, IndexBuilder, IndexShape, IndexTree, InsertedRun, Row, RowChange, RowId, RowTree, TableChanges, TxnId,
+    Batch, Chunk, IndexBuilder, IndexShape, IndexTree, InsertedRun, Row, RowChange, RowId, RowTree, TableActivity, TableChanges,
+    TxnId,
 };
 
 /// Names a table's storage. It is the relation's relfilenode: TRUNCATE and rewrites give a table a new one.
@@ -27,11 +28,13 @@ const REBUILD_FROM: usize = 4096;
 pub struct TableData {
     pub rows: RowTree,
     pub indexes: Vec<(Arc<IndexShape>, IndexTree)>,
+    /// Shared by all versions of the table.
+    pub activity: Arc<TableActivity>,
 }
 
 impl TableData {
     pub fn new(columns: &[Physical]) -> TableData {
-        TableData { rows: RowTree::new(columns), indexes: Vec::new() }
+        TableData { rows: RowTree::new(columns), indexes: Vec::new(), activity: Arc::default() }
     }
 
     pub fn index(&self, id: IndexId) -> Option<&IndexTree> {
@@ -131,7 +134,7 @@ impl TableData {
         let inserted: usize = changes.inserted.iter().map(InsertedRun::len).sum();
         let many = inserted + changes.rows.values().filter(come_or_go).count();
         if many >= REBUILD_FROM && many > self.rows.len() / 2 && !self.indexes.is_empty() {
-            let mut changed = TableData { rows: self.rows.clone(), indexes: Vec::new() };
+            let mut changed = TableData { rows: self.rows.clone(), indexes: Vec::new(), activity: Arc::clone(&self.activity) };
             self.rows = RowTree::new(self.rows.attributes());
             changed.apply_each(changes, writer)?;
             for (shape, tree) in &mut self.indexes {

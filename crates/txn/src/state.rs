@@ -72,7 +72,8 @@ impl TableVersion {
     }
 
     /// Other content for the same table.
-    pub(crate) fn reshape(&self, data: TableData, at: CommitSeq) -> TableVersion {
+    pub(crate) fn reshape(&self, mut data: TableData, at: CommitSeq) -> TableVersion {
+        data.activity = Arc::clone(&self.data.activity);
         self.next_row.fetch_max(end_of_rows(&data), Ordering::Relaxed);
         TableVersion { data, changed: at, reshaped: at, temporary: self.temporary, next_row: Arc::clone(&self.next_row) }
     }
@@ -80,7 +81,9 @@ impl TableVersion {
     /// The same content in another database, with a counter of its own.
     pub(crate) fn fork(&self) -> TableVersion {
         let next_row = Arc::new(AtomicU64::new(self.next_row.load(Ordering::Relaxed)));
-        TableVersion { next_row, ..self.clone() }
+        let mut version = TableVersion { next_row, ..self.clone() };
+        version.data.activity = Arc::default();
+        version
     }
 
     /// The first of `count` new row ids.

@@ -46,6 +46,7 @@ impl Session {
                     data.indexes.push((shape, storage::IndexTree::default()));
                 }
                 let Some(old) = table.storage() else { continue };
+                data.activity = change.table(old)?.activity;
                 let fresh = change.allocate_table();
                 let mut altered = Relation::clone(table);
                 altered.kind = RelationKind::Table { storage: fresh };

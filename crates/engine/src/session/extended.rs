@@ -10,7 +10,7 @@ use plan::OutputColumn;
 use types::{Datum, Error, Oid, Result, SqlState, SqlType, TimestampTz};
 
 use super::{Outcome, Rows, Session, query::Planned};
-use crate::clock;
+use crate::{clock, statement_text::StatementName};
 
 /// What a prepared statement takes, about, and for each byte of its text a tree and a plan.
 const STATEMENT_BYTES: usize = 1024;
@@ -20,6 +20,8 @@ const TREE_BYTES: usize = 32;
 pub struct PreparedStatement {
     pub name: Arc<str>,
     pub text: Arc<str>,
+    /// What statistics know it by.
+    statement_name: StatementName,
     /// None for an empty query string.
     pub(crate) statement: Option<Arc<ParsedStatement>>,
     pub parameters: Vec<SqlType>,
@@ -138,6 +140,7 @@ impl Session {
         memory.grow(STATEMENT_BYTES + TREE_BYTES * text.len())?;
         let mut prepared = PreparedStatement {
             name: name.into(),
+            statement_name: StatementName::new(&text, false),
             text: text.clone(),
             statement: None,
             parameters: hints.iter().map(|hint| hint.unwrap_or(SqlType::TEXT)).collect(),
@@ -247,6 +250,9 @@ impl Session {
         let step = self.step_portal(&mut portal, limit, given).await;
         match step {
             Ok(step) => {
+                if matches!(step, PortalStep::Complete(_)) {
+                    self.statement_done();
+                }
                 if !matches!(portal.state, PortalState::Finished) || !name.is_empty() {
                     self.portals.insert(name.into(), portal);
                 }
@@ -260,7 +266,10 @@ impl Session {
         if matches!(portal.state, PortalState::Ready) {
             self.shared.cancellation.clear();
             self.shared.statement_started(&portal.statement.text, clock::now());
-            match self.run_prepared(&portal.statement, portal.parameters.clone()).await? {
+            self.note_statement(&portal.statement.statement_name);
+            let outcome = self.run_prepared(&portal.statement, portal.parameters.clone()).await?;
+            self.note_outcome(&outcome);
+            match outcome {
                 Outcome::Rows(rows) => portal.state = PortalState::Open { rows, pending: None },
                 other => {
                     portal.state = PortalState::Finished;
@@ -356,6 +365,9 @@ impl Session {
     /// Errors: those of COMMIT.
     pub async fn sync(&mut self) -> Result<()> {
         let ended = self.end_implicit_transaction().await;
+        if let Err(error) = &ended {
+            self.note_error(error);
+        }
         self.in_script = false;
         self.note_idle();
         ended

@@ -383,21 +383,74 @@ impl SystemState for Hooks {
 
     fn table_activity(&self, table: Oid) -> TableActivity {
         let state = self.database.store.snapshot();
-        let rows = state
-            .catalog
-            .relation(table)
-            .and_then(|relation| state.tables.get(&relation.storage()?))
-            .map(|table| table.rows.len());
-        TableActivity { live_rows: rows.unwrap_or(0) as i64, ..TableActivity::default() }
+        let found = state.catalog.relation(table).and_then(|relation| state.tables.get(&relation.storage()?));
+        found.map(|version| table_activity(&version.data)).unwrap_or_default()
     }
 
-    fn index_activity(&self, _index: Oid) -> IndexActivity {
-        IndexActivity::default()
+    fn index_activity(&self, index: Oid) -> IndexActivity {
+        let state = self.database.store.snapshot();
+        let table = match state.catalog.relation(index).map(|relation| &relation.kind) {
+            Some(catalog::RelationKind::Index(definition)) => state.catalog.relation(definition.table),
+            _ => None,
+        };
+        let Some(version) = table.and_then(|table| state.tables.get(&table.storage()?)) else { return IndexActivity::default() };
+        let activity = version.data.activity.index(storage::IndexId(index.0));
+        let rows = count(activity.rows.get());
+        IndexActivity { scans: count(activity.scans.get()), rows_read: rows, rows_fetched: rows }
     }
 
     fn database_activity(&self, database: Oid) -> DatabaseActivity {
+        let found =
+            self.cluster.upgrade().and_then(|cluster| cluster.databases().into_iter().find(|known| known.oid == database));
+        let Some(found) = found else { return DatabaseActivity::default() };
         let sessions = self.sessions().iter().filter(|session| session.database == database).count();
-        DatabaseActivity { sessions_now: sessions as i32, ..DatabaseActivity::default() }
+        let statistics = &found.statistics;
+        let mut activity = DatabaseActivity {
+            sessions_now: sessions as i32,
+            commits: count(statistics.commits.get()),
+            rollbacks: count(statistics.rollbacks.get()),
+            deadlocks: count(statistics.deadlocks.get()),
+            sessions: count(statistics.sessions.get()),
+            ..DatabaseActivity::default()
+        };
+        for version in found.store.snapshot().tables.values() {
+            let table = table_activity(&version.data);
+            activity.rows_returned += table.sequential_rows + table.index_rows;
+            activity.rows_fetched += table.index_rows;
+            activity.inserted += table.inserted;
+            activity.updated += table.updated;
+            activity.deleted += table.deleted;
+        }
+        activity
+    }
+
+    fn statements(&self) -> Vec<StatementFacts> {
+        let Some(cluster) = self.cluster.upgrade() else { return Vec::new() };
+        let (roles, role) = (self.shared.roles(), self.shared.current_role().oid);
+        let sees_all = roles.has_rights_of(role, Oid::READ_ALL_STATS_ROLE);
+        let mut statements = cluster.statistics.statements.all();
+        for statement in &mut statements {
+            if !sees_all && !roles.has_rights_of(role, statement.user) {
+                (statement.query, statement.query_id) = ("<insufficient privilege>".into(), None);
+            }
+        }
+        statements
+    }
+
+    fn forget_statements(&self) -> Result<()> {
+        if !self.shared.current_role().superuser {
+            let message = "permission denied for function pg_stat_statements_reset";
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
+        if let Some(cluster) = self.cluster.upgrade() {
+            cluster.statistics.statements.reset();
+        }
+        Ok(())
+    }
+
+    fn server_memory(&self) -> (i64, i64) {
+        let Some(cluster) = self.cluster.upgrade() else { return (0, 0) };
+        (count(cluster.memory.used() as u64), count(cluster.memory.limit() as u64))
     }
 
     fn relation_size(&self, relation: Oid) -> i64 {
@@ -496,6 +549,25 @@ impl SystemState for Hooks {
             false => self.database.store.mark_saved(count),
         }
         Ok(())
+    }
+}
+
+fn count(counter: u64) -> i64 {
+    i64::try_from(counter).unwrap_or(i64::MAX)
+}
+
+fn table_activity(data: &storage::TableData) -> TableActivity {
+    let activity = &data.activity;
+    let (index_scans, index_rows) = activity.of_indexes();
+    TableActivity {
+        sequential_scans: count(activity.sequential_scans.get()),
+        sequential_rows: count(activity.sequential_rows.get()),
+        index_scans: count(index_scans),
+        index_rows: count(index_rows),
+        inserted: count(activity.inserted.get()),
+        updated: count(activity.updated.get()),
+        deleted: count(activity.deleted.get()),
+        live_rows: data.rows.len() as i64,
     }
 }
 

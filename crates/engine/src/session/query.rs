@@ -269,10 +269,13 @@ impl Session {
         };
         match batch {
             Ok(batch) => {
-                rows.sent += batch.as_ref().map_or(0, |batch| batch.len as u64);
+                let count = batch.as_ref().map_or(0, |batch| batch.len);
+                rows.sent += count as u64;
+                self.note_rows(count);
                 Ok(batch)
             }
             Err(error) => {
+                self.note_error(&error);
                 self.fail_transaction();
                 Err(error)
             }

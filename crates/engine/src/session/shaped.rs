@@ -16,6 +16,7 @@ use crate::{
     clock,
     shape_cache::KeptShape,
     statement_shape::{Literal, StatementShape, shape_of},
+    statement_text::StatementName,
 };
 
 impl Session {
@@ -28,6 +29,7 @@ impl Session {
         self.refuse_in_failed_block(is_way_out(&statement.node)).ok()?;
         self.shared.cancellation.clear();
         self.shared.statement_started(sql, clock::now());
+        self.note_statement(&kept.name);
         self.in_script = false;
         let outcome = if is_planned(&statement.node) {
             let deadline = self.start_statement_deadline();
@@ -40,6 +42,9 @@ impl Session {
             let _deadline = self.start_statement_deadline();
             self.execute_utility(&statement.node, sql, Arc::from([])).await
         };
+        if let Ok(outcome) = &outcome {
+            self.note_outcome(outcome);
+        }
         Some(outcome.map_err(|mut error| {
             if let Some(position) = &mut error.fields_mut().position {
                 *position = shape.position_in_statement(*position);
@@ -57,7 +62,9 @@ impl Session {
             return None;
         }
         let statement = binder::parse::parse(shape.text()).ok().filter(|statements| statements.len() == 1)?.pop()?;
-        let kept = KeptShape { text: shape.text().into(), statement: Some(Arc::new(statement)), planned: Default::default() };
+        let name = StatementName::new(shape.text(), true);
+        let kept =
+            KeptShape { text: shape.text().into(), name, statement: Some(Arc::new(statement)), planned: Default::default() };
         let kept = Arc::new(kept);
         shapes.put(&shape.key, kept.clone());
         Some(kept)
@@ -88,7 +95,12 @@ impl Session {
             None => {
                 let plan = self.new_plan_of_shape(kept, shape);
                 if plan.is_none() {
-                    let refused = KeptShape { text: kept.text.clone(), statement: None, planned: Default::default() };
+                    let refused = KeptShape {
+                        text: kept.text.clone(),
+                        name: kept.name.clone(),
+                        statement: None,
+                        planned: Default::default(),
+                    };
                     self.database.shapes.put(&shape.key, Arc::new(refused));
                 }
                 let plan = plan?;

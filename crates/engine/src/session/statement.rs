@@ -38,7 +38,9 @@ impl Session {
     /// Runs one statement of a query text. Its implicit transaction stays open until [`Session::finish_statement`], because its rows
     /// are yet to be pulled.
     pub async fn execute(&mut self, sql: &str, statement: &ParsedStatement, parameters: Arc<[Datum]>) -> Result<Outcome> {
-        let outcome = self.execute_node(&statement.node, sql, parameters).await;
+        let end = statement.location.saturating_add(statement.length);
+        self.note_statement_text(sql.get(statement.location..end).unwrap_or(sql));
+        let outcome = self.execute_node(&statement.node, sql, parameters).await.inspect(|outcome| self.note_outcome(outcome));
         outcome.map_err(|error| self.failed(error, sql))
     }
 
@@ -64,12 +66,20 @@ impl Session {
     ///
     /// Errors: those of COMMIT.
     pub async fn finish_statement(&mut self, last: bool) -> Result<()> {
-        if last { self.finish_script().await } else { Ok(()) }
+        if last {
+            return self.finish_script().await;
+        }
+        self.statement_done();
+        Ok(())
     }
 
     /// Ends a query text, also after an error.
     pub async fn finish_script(&mut self) -> Result<()> {
         let ended = self.end_implicit_transaction().await;
+        match &ended {
+            Ok(()) => self.statement_done(),
+            Err(error) => self.note_error(error),
+        }
         self.in_script = false;
         self.note_idle();
         ended

@@ -226,6 +226,7 @@ impl Session {
     /// Rolls back and forgets the current transaction.
     fn abandon_transaction(&mut self) {
         if let Some(open) = self.transaction.take() {
+            self.database.statistics.rollbacks.add(1);
             self.close_transaction_portals();
             self.shared.settings.lock().roll_back_to(open.settings_mark);
             drop(open.txn.take());
@@ -281,6 +282,9 @@ impl Session {
         drop(settings);
         if committed.is_ok() {
             self.charge_tables(&open, &replaced);
+            self.database.statistics.commits.add(1);
+        } else {
+            self.database.statistics.rollbacks.add(1);
         }
         drop(open);
         self.forget_ended_tables();

@@ -77,6 +77,7 @@ pub fn call(source: &str, arguments: &[Datum], context: &SystemContext) -> Optio
         .or_else(|| statistics::call(source, given, context));
     match found {
         Some(value) => Some(Ok(value)),
+        None if source == "pg_stat_statements_reset" => Some(context.state.forget_statements().map(|()| NULL)),
         None => fallible_function(source, given, context)
             .or_else(|| sizes::call(source, given, context))
             .or_else(|| privileges::call(source, given, context)),
@@ -348,6 +349,8 @@ fn server_function(source: &str, given: Arguments, context: &SystemContext) -> O
         "pg_session_memory_usage" => {
             state.session_memory(i32::try_from(given.int(0)).unwrap_or_default()).map_or(NULL, Datum::Int8)
         }
+        "pg_server_memory_usage" => Datum::Int8(state.server_memory().0),
+        "pg_server_memory_limit" => Datum::Int8(state.server_memory().1),
         "pg_stat_get_dirty_bytes" => Datum::Int8(i64::try_from(state.dirty().bytes).unwrap_or(i64::MAX)),
         "pg_stat_get_dirty_rows" => Datum::Int8(i64::try_from(state.dirty().rows).unwrap_or(i64::MAX)),
         "pg_dump_position" => text(state.change_count().to_string()),

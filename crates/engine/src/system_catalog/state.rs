@@ -126,6 +126,22 @@ pub struct DatabaseActivity {
     pub sessions: i64,
 }
 
+/// What has been run of one statement by one user (pg_stat_statements).
+#[derive(Clone, Debug)]
+pub struct StatementFacts {
+    pub user: Oid,
+    pub database: Oid,
+    /// None when it is not for the asker to know.
+    pub query_id: Option<i64>,
+    pub query: Arc<str>,
+    pub calls: i64,
+    pub rows: i64,
+    pub total_ms: f64,
+    pub least_ms: f64,
+    pub most_ms: f64,
+    pub deviation_ms: f64,
+}
+
 /// A statement of PREPARE or of the extended protocol (pg_prepared_statements).
 #[derive(Clone, Debug)]
 pub struct PreparedFacts {
@@ -161,6 +177,11 @@ pub trait SystemState {
     fn table_activity(&self, table: Oid) -> TableActivity;
     fn index_activity(&self, index: Oid) -> IndexActivity;
     fn database_activity(&self, database: Oid) -> DatabaseActivity;
+    fn statements(&self) -> Vec<StatementFacts>;
+    /// Errors: 42501.
+    fn forget_statements(&self) -> Result<()>;
+    /// Bytes counted for the whole server, and their limit; 0 for none.
+    fn server_memory(&self) -> (i64, i64);
     /// Bytes that a table's rows, or one index, occupy.
     fn relation_size(&self, relation: Oid) -> i64;
     fn database_size(&self, database: Oid) -> i64;

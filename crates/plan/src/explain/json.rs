@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     ExplainOptions,
-    node::{Node, Property},
+    node::{Memory, Node, Property},
 };
 
 pub(super) fn print(root: &Node, options: &ExplainOptions, planning: Option<f64>, execution: Option<f64>) -> Vec<String> {
@@ -57,6 +57,25 @@ fn node(node_: &Node, relationship: Option<&str>, indent: usize, options: &Expla
     }
     for (name, property) in &node_.properties {
         member(name, value(property), out);
+    }
+    match node_.memory {
+        Some(Memory::Sort { method, kilobytes }) => {
+            member("Sort Method", quoted(method), out);
+            member("Sort Space Used", kilobytes.to_string(), out);
+            member("Sort Space Type", quoted("Memory"), out);
+        }
+        Some(Memory::Hash { buckets, kilobytes }) => {
+            member("Hash Buckets", buckets.to_string(), out);
+            member("Original Hash Buckets", buckets.to_string(), out);
+            member("Hash Batches", "1".to_owned(), out);
+            member("Original Hash Batches", "1".to_owned(), out);
+            member("Peak Memory Usage", kilobytes.to_string(), out);
+        }
+        Some(Memory::Aggregate { kilobytes }) => {
+            member("HashAgg Batches", "1".to_owned(), out);
+            member("Peak Memory Usage", kilobytes.to_string(), out);
+        }
+        None => {}
     }
     if !node_.children.is_empty() {
         let mut children = String::from("[\n");

@@ -30,8 +30,24 @@ pub(super) struct Node {
     pub(super) actual: Option<Actual>,
     /// "Filter" and the like, in order.
     pub(super) properties: Vec<(&'static str, Property)>,
+    /// What it held in memory when it ran.
+    pub(super) memory: Option<Memory>,
     /// A line before the node ("InitPlan 1 (returns $0)", "CTE x") and the node.
     pub(super) children: Vec<(Option<String>, Node)>,
+}
+
+/// Memory of a node, in kilobytes.
+#[derive(Clone, Copy)]
+pub(super) enum Memory {
+    Sort { method: &'static str, kilobytes: usize },
+    Hash { buckets: usize, kilobytes: usize },
+    Aggregate { kilobytes: usize },
+}
+
+impl Memory {
+    fn of(actual: Option<Actual>, make: impl FnOnce(Actual, usize) -> Memory) -> Option<Memory> {
+        actual.map(|actual| make(actual, actual.held_bytes.div_ceil(1024)))
+    }
 }
 
 pub(super) enum Property {
@@ -145,6 +161,7 @@ impl<'a> Builder<'a> {
             estimate: plan.estimate,
             actual: None,
             properties: Vec::new(),
+            memory: None,
             children: Vec::new(),
         }
     }
@@ -204,6 +221,10 @@ impl<'a> Builder<'a> {
         self.child(&mut node, &join.left);
         let mut hash = self.made(&join.right, "Hash");
         hash.actual = (self.explained.actual)(&join.right);
+        hash.memory = Memory::of((self.explained.actual)(plan), |actual, kilobytes| Memory::Hash {
+            buckets: actual.held_rows.next_power_of_two().max(1024),
+            kilobytes,
+        });
         self.child(&mut hash, &join.right);
         node.children.push((None, hash));
         node
@@ -221,7 +242,12 @@ impl<'a> Builder<'a> {
         node.facts = vec![("Strategy", "Hashed".to_owned())];
         let keys = input.columns.iter().map(|column| self.grouping_key(column.id)).collect();
         node.properties.push(("Group Key", Property::List(keys)));
+        node.memory = self.hashed(plan);
         node
+    }
+
+    fn hashed(&self, plan: &PhysicalPlan) -> Option<Memory> {
+        Memory::of((self.explained.actual)(plan), |_, kilobytes| Memory::Aggregate { kilobytes })
     }
 
     fn operator(&self, plan: &'a PhysicalPlan) -> Node {
@@ -275,6 +301,10 @@ impl<'a> Builder<'a> {
                 let mut node = self.above(plan, "Sort", input);
                 let keys = keys.iter().map(|key| self.sort_key(key)).collect();
                 node.properties.push(("Sort Key", Property::List(keys)));
+                node.memory = Memory::of((self.explained.actual)(plan), |actual, kilobytes| Memory::Sort {
+                    method: if actual.bounded { "top-N heapsort" } else { "quicksort" },
+                    kilobytes,
+                });
                 node
             }
             Operator::Distinct { input, on: None } => self.distinct(plan, input),
@@ -381,6 +411,9 @@ impl<'a> Builder<'a> {
                     node.properties.push((name, Property::List(keys)));
                 }
             }
+        }
+        if !plain {
+            node.memory = self.hashed(plan);
         }
         node
     }

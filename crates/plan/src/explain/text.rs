@@ -2,7 +2,7 @@
 
 use super::{
     ExplainOptions,
-    node::{Node, Property},
+    node::{Memory, Node, Property},
 };
 
 pub(super) fn print(root: &Node, options: &ExplainOptions) -> Vec<String> {
@@ -42,6 +42,14 @@ fn figures(node: &Node, options: &ExplainOptions) -> String {
     text
 }
 
+fn used(memory: Memory) -> String {
+    match memory {
+        Memory::Sort { method, kilobytes } => format!("Sort Method: {method}  Memory: {kilobytes}kB"),
+        Memory::Hash { buckets, kilobytes } => format!("Buckets: {buckets}  Batches: 1  Memory Usage: {kilobytes}kB"),
+        Memory::Aggregate { kilobytes } => format!("Batches: 1  Memory Usage: {kilobytes}kB"),
+    }
+}
+
 /// What stands under a node, so many blanks from the left.
 fn details(node: &Node, indent: usize, options: &ExplainOptions, lines: &mut Vec<String>) {
     let blanks = " ".repeat(indent);
@@ -52,6 +60,7 @@ fn details(node: &Node, indent: usize, options: &ExplainOptions, lines: &mut Vec
         };
         lines.push(format!("{blanks}{name}: {text}"));
     }
+    lines.extend(node.memory.map(|memory| format!("{blanks}{}", used(memory))));
     for (label, child) in &node.children {
         let mut indent = indent;
         if let Some(label) = label {

@@ -91,6 +91,9 @@ impl Transaction {
         for table in staged {
             self.record(table)?;
         }
+        for table in &writes.tables {
+            self.count_changes(table);
+        }
         self.shared_rows.append(&mut shared_rows);
         Ok(self.check_dependencies()?)
     }
@@ -136,6 +139,25 @@ impl Transaction {
             }
         }
         Ok(StagedTable { table: writes.table, changes, content: None })
+    }
+
+    /// Adds a statement's changes to its table's counters.
+    fn count_changes(&self, writes: &TableWrites) {
+        let count = |data: &TableData| {
+            data.activity.inserted.add(writes.inserts.iter().map(|rows| rows.len).sum());
+            data.activity.updated.add(writes.updates.len());
+            data.activity.deleted.add(writes.deletes.len());
+        };
+        match (self.private.get(&writes.table), self.view.as_ref().and_then(|view| view.tables.get(&writes.table))) {
+            (Some(PrivateTable::Whole(whole)), _) => count(&whole.version),
+            (Some(PrivateTable::Changed(changed)), _) => count(&changed.version),
+            (_, Some(seen)) => count(seen),
+            _ => {
+                if let Some(newest) = self.store.published.read().state.tables.get(&writes.table) {
+                    count(newest);
+                }
+            }
+        }
     }
 
     /// Adds what a statement changed to what the transaction changed.
