@@ -32,6 +32,7 @@ mod on_conflict;
 mod prepared;
 mod project;
 mod project_set;
+mod quicksort;
 mod read_notes;
 mod recursive_union;
 mod row_key;

@@ -12,6 +12,7 @@ use types::{Datum, Oid, Result};
 
 use crate::{
     node::Typed,
+    quicksort::quicksort,
     row_key::{integers, is_integer},
 };
 
@@ -67,10 +68,11 @@ impl SortKeys {
         }
     }
 
-    /// The rows in order; equal ones keep theirs.
+    /// The rows in order. Equal ones come as PostgreSQL sorts them, and of many rows as they were.
     pub(crate) fn order(&self, columns: &[Arc<Column>], rows: usize, context: &EvalContext) -> Result<Vec<u32>> {
         if let [key] = &self.keys[..]
             && is_integer(key.expression.physical)
+            && rows > LIKE_POSTGRESQL
         {
             return Ok(order_integers(&columns[0], key.order));
         }
@@ -89,16 +91,22 @@ impl SortKeys {
         };
         let mut starts: Vec<usize> = entries.iter().map(|(_, start, _)| *start).collect();
         starts.push(heap.len());
-        entries.sort_unstable_by(|left, right| {
-            left.0.cmp(&right.0).then_with(|| {
-                heap[left.1..end(left.1, left.2, &starts)]
-                    .cmp(&heap[right.1..end(right.1, right.2, &starts)])
-                    .then(left.2.cmp(&right.2))
-            })
-        });
+        let compare = |left: &(u64, usize, u32), right: &(u64, usize, u32)| {
+            left.0
+                .cmp(&right.0)
+                .then_with(|| heap[left.1..end(left.1, left.2, &starts)].cmp(&heap[right.1..end(right.1, right.2, &starts)]))
+        };
+        if rows <= LIKE_POSTGRESQL {
+            quicksort(&mut entries, &compare);
+        } else {
+            entries.sort_unstable_by(|left, right| compare(left, right).then(left.2.cmp(&right.2)));
+        }
         Ok(entries.into_iter().map(|(_, _, row)| row).collect())
     }
 }
+
+/// Rows up to which equal ones are brought into PostgreSQL's order.
+const LIKE_POSTGRESQL: usize = 4096;
 
 /// The first eight bytes as a number that compares as they do.
 fn prefix(bytes: &[u8]) -> u64 {

@@ -289,8 +289,10 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
             }
             _ => {}
         }
-        refuse_combined_defaults(&attribute, has_default, column, table)
-            .map_err(|error| error.at(position(constraint.location)))?;
+        refuse_combined_defaults(&attribute, has_default, column, table).map_err(|error| {
+            // The default of a serial column is written nowhere.
+            if serial.is_some() { error } else { error.at(position(constraint.location)) }
+        })?;
     }
     Ok(NewColumn { attribute, sequence, generation })
 }
