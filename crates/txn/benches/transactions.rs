@@ -1,13 +1,17 @@
 //! What a transaction costs without SQL around it: single rows by key, in a table with a primary key.
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, ops::Bound, sync::Arc};
 
 use catalog::Catalog;
 use divan::{Bencher, counter::ItemsCount};
 use heliosdb_txn::{
-    IsolationLevel, LockMode, LockTag, Staged, StatementWrites, Store, TableWrites, Transaction, TransactionOptions,
+    IsolationLevel, LockMode, LockTag, ReadPredicate, Staged, StatementWrites, Store, TableWrites, Transaction,
+    TransactionOptions,
 };
-use storage::{Batch, Column, IndexId, IndexShape, Row, RowId, TableData, TableId, key::KeyOrder};
+use storage::{
+    Batch, Column, IndexId, IndexShape, Row, RowId, TableData, TableId,
+    key::{KeyOrder, encode_key_part},
+};
 use types::{Datum, Oid, Physical};
 
 const T: TableId = TableId(20000);
@@ -163,6 +167,47 @@ fn update_at_level(bencher: Bencher<'_, '_>, isolation: IsolationLevel) {
         stage(&mut transaction, TableWrites { updates: vec![(row, before, after)], ..writes() });
         transaction.commit().expect("no conflict");
     });
+}
+
+/// Reads two rows by key, changes them, commits, while as many others are about it as there are transactions open.
+#[divan::bench(args = [1, 20, 50])]
+fn serializable_among(bencher: Bencher<'_, '_>, open: usize) {
+    let store = store(ROWS);
+    let begin =
+        || store.begin(TransactionOptions { isolation: IsolationLevel::Serializable, ..TransactionOptions::default() }, 1);
+    let mut transactions: std::collections::VecDeque<(Transaction, i32)> = std::collections::VecDeque::new();
+    let mut key = 0;
+    bencher.counter(ItemsCount::new(1000u32)).bench_local(|| {
+        for _ in 0..1000 {
+            key = (key + 7919) % (ROWS - 1);
+            let mut transaction = begin();
+            for key in [key, key + 1] {
+                transaction.begin_statement().expect("a view");
+                black_box(find(&transaction.table_for(T, [only(key)]).expect("it is there"), key));
+                transaction.check_dependencies().expect("nobody else has this key");
+            }
+            transactions.push_back((transaction, key));
+            if transactions.len() < open {
+                continue;
+            }
+            let (mut transaction, first) = transactions.pop_front().expect("one was put there");
+            for key in [first, first + 1] {
+                transaction.begin_statement().expect("a view");
+                let (row, before) = find(&transaction.table_for(T, [only(key)]).expect("it is there"), key);
+                let after = [before[0].clone(), Datum::Int4(key ^ 1)].into();
+                stage(&mut transaction, TableWrites { updates: vec![(row, before, after)], ..writes() });
+            }
+            transaction.commit().expect("no conflict");
+        }
+    });
+}
+
+/// The predicate of `id = key`.
+fn only(key: i32) -> ReadPredicate {
+    let mut bytes = Vec::new();
+    encode_key_part(&Datum::Int4(key), KeyOrder::ASCENDING, &mut bytes).expect("an int4 has an order");
+    let bytes = bytes.into_boxed_slice();
+    ReadPredicate::Keys { index: PKEY, lower: Bound::Included(bytes.clone()), upper: Bound::Included(bytes) }
 }
 
 /// BEGIN; 1000 inserts, each read back; COMMIT.

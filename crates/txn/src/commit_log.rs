@@ -13,7 +13,7 @@ use storage::{ChangeSet, RowId, TableId, TxnId};
 
 use crate::{
     CommitSeq,
-    serializable::Certified,
+    serializable::{Certified, ChangedKeys},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -33,6 +33,8 @@ pub(crate) struct LogEntry {
     pub(crate) reshaped: Vec<TableId>,
     /// Rows that the transaction kept others from deleting: foreign-key parents.
     pub(crate) shared_rows: Vec<(TableId, RowId)>,
+    /// Of `changes`, for certification.
+    pub(crate) keys: ChangedKeys,
     /// What certification must know of a SERIALIZABLE transaction.
     pub(crate) certified: Option<Certified>,
     pub(crate) bytes: usize,
@@ -165,6 +167,7 @@ mod tests {
             changes: ChangeSet::default(),
             reshaped: Vec::new(),
             shared_rows: Vec::new(),
+            keys: ChangedKeys::default(),
             certified: None,
             bytes,
         }

@@ -13,6 +13,8 @@
 //!               T1 did not see its write of y         in:  T1 --rw--> T2             T1 is T3 too: T2 is refused with 40001
 //! ```
 
+mod changed_keys;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
@@ -25,6 +27,9 @@ use storage::{ChangeSet, IndexId, Row, RowId, TableChanges, TableData, TableId, 
 use types::{Error, Result, SqlState};
 
 use crate::{CommitSeq, commit_log::LogEntry, state::Tables, store::Published, sync::Mutex};
+
+pub(crate) use changed_keys::ChangedKeys;
+use changed_keys::{TableKeys, is_within};
 
 /// What a statement reads of a table, as narrowly as its plan knows.
 #[derive(Clone, Debug)]
@@ -90,15 +95,17 @@ impl Reads {
 
     /// Whether anything of a commit falls into what was read.
     fn miss_entry(&self, entry: &LogEntry, tables: &Tables) -> Result<bool> {
-        Ok(entry.reshaped.iter().any(|table| self.tables.contains_key(table)) || self.miss(&entry.changes, tables)?)
+        let is_reshaped = entry.reshaped.iter().any(|table| self.tables.contains_key(table));
+        Ok(is_reshaped || self.miss(&entry.changes, &entry.keys, tables)?)
     }
 
     /// Whether any of these changes falls into what was read. `tables` tells the keys of changed rows.
-    fn miss(&self, changes: &ChangeSet, tables: &Tables) -> Result<bool> {
-        for (table, reads) in &self.tables {
-            let Some(changes) = changes.tables.get(table).filter(|changes| !changes.is_empty()) else { continue };
-            let data = tables.get(table).map(|version| &version.data);
-            if reads.whole || data.is_none_or(|data| reads.are_hit(changes, data).unwrap_or(true)) {
+    fn miss(&self, all: &ChangeSet, keys: &ChangedKeys, tables: &Tables) -> Result<bool> {
+        for (&table, reads) in &self.tables {
+            let Some(changes) = all.tables.get(&table).filter(|changes| !changes.is_empty()) else { continue };
+            let keys = || keys.of_table(all, tables, table);
+            let data = tables.get(&table).map(|version| &version.data);
+            if reads.whole || data.is_none_or(|data| reads.are_hit(changes, keys, data).unwrap_or(true)) {
                 return Ok(true);
             }
         }
@@ -107,7 +114,12 @@ impl Reads {
 }
 
 impl TableReads {
-    fn are_hit(&self, changes: &TableChanges, data: &TableData) -> Result<bool> {
+    fn are_hit<'a>(
+        &self,
+        changes: &TableChanges,
+        changed_keys: impl FnOnce() -> Option<&'a TableKeys>,
+        data: &TableData,
+    ) -> Result<bool> {
         if self.rows.iter().any(|row| changes.rows.contains_key(row)) {
             return Ok(true);
         }
@@ -118,25 +130,20 @@ impl TableReads {
                 }
             }
         }
+        let changed_keys = if self.keys.is_empty() { None } else { changed_keys() };
         for (index, lower, upper) in &self.keys {
+            match changed_keys.and_then(|keys| keys.any_within(*index, lower, upper)) {
+                Some(true) => return Ok(true),
+                Some(false) => continue,
+                None => {}
+            }
             let Some((shape, _)) = data.indexes.iter().find(|(shape, _)| shape.id == *index) else { return Ok(true) };
-            let is_within = |row: &Option<Row>| -> Result<bool> {
+            let is_hit = |row: &Option<Row>| -> Result<bool> {
                 let Some(row) = row else { return Ok(false) };
-                let Some((key, _)) = shape.key_of(row)? else { return Ok(false) };
-                let above = match lower {
-                    Bound::Included(lower) => *key >= **lower,
-                    Bound::Excluded(lower) => *key > **lower,
-                    Bound::Unbounded => true,
-                };
-                let below = match upper {
-                    Bound::Included(upper) => *key <= **upper,
-                    Bound::Excluded(upper) => *key < **upper,
-                    Bound::Unbounded => true,
-                };
-                Ok(above && below)
+                Ok(shape.key_of(row)?.is_some_and(|(key, _)| is_within(&key, lower, upper)))
             };
             for (_, change) in changes.iter() {
-                if is_within(&change.before)? || is_within(&change.after)? {
+                if is_hit(&change.before)? || is_hit(&change.after)? {
                     return Ok(true);
                 }
             }
@@ -184,8 +191,9 @@ impl ReadersInProgress {
 
     /// Refuses a transaction as T2 of a dangerous structure, one of these being T1 and its first out edge's end T3.
     pub(crate) fn refuse_pivot(&self, third: CommitSeq, changes: &ChangeSet, tables: &Tables) -> Result<()> {
+        let keys = ChangedKeys::default();
         for (snapshot, reads) in self.0.lock().values() {
-            if third <= *snapshot && reads.miss(changes, tables)? {
+            if third <= *snapshot && reads.miss(changes, &keys, tables)? {
                 return Err(refused("Canceled on identification as a pivot, during commit attempt."));
             }
         }
@@ -260,6 +268,7 @@ pub(crate) fn certify(
     changes: &[&ChangeSet],
 ) -> Result<Certified> {
     let is_reader = changes.iter().all(|changes| changes.is_empty());
+    let own: Vec<(&ChangeSet, ChangedKeys)> = changes.iter().map(|&changes| (changes, ChangedKeys::default())).collect();
     let Some(since) = published.log.since(snapshot) else {
         return Err(refused("Canceled on commit: the transaction is older than what is remembered of others' commits."));
     };
@@ -276,7 +285,7 @@ pub(crate) fn certify(
                 return Err(refused("Canceled on identification as a pivot, during commit attempt."));
             }
         }
-        if !is_reader && misses_any(&other.reads, changes, tables)? {
+        if !is_reader && misses_any(&other.reads, &own, tables)? {
             latest_in = latest_in.max(Some(entry.seq));
         }
     }
@@ -285,8 +294,7 @@ pub(crate) fn certify(
         return Ok(Certified { snapshot, reads, first_out });
     }
     for (at, other) in &published.readers.entries {
-        if *at >= snapshot && latest_in.is_none_or(|latest| other.snapshot > latest) && misses_any(&other.reads, changes, tables)?
-        {
+        if *at >= snapshot && latest_in.is_none_or(|latest| other.snapshot > latest) && misses_any(&other.reads, &own, tables)? {
             latest_in = Some(other.snapshot);
         }
     }
@@ -299,9 +307,9 @@ pub(crate) fn certify(
     Ok(Certified { snapshot, reads, first_out })
 }
 
-fn misses_any(reads: &Reads, changes: &[&ChangeSet], tables: &Tables) -> Result<bool> {
-    for changes in changes {
-        if reads.miss(changes, tables)? {
+fn misses_any(reads: &Reads, changes: &[(&ChangeSet, ChangedKeys)], tables: &Tables) -> Result<bool> {
+    for (changes, keys) in changes {
+        if reads.miss(changes, keys, tables)? {
             return Ok(true);
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     change_count::{CountedTables, is_temporary},
     commit_log::LogEntry,
     lock::Tag,
-    serializable::Certified,
+    serializable::{Certified, ChangedKeys},
     state::TableVersion,
     store::Published,
 };
@@ -220,7 +220,16 @@ impl Transaction {
             Some(oldest) => {
                 let bytes = 256 + counted.bytes();
                 let shared_rows = std::mem::take(&mut self.shared_rows);
-                published.log.append(LogEntry { seq, transaction: self.id, changes, reshaped, shared_rows, certified, bytes });
+                published.log.append(LogEntry {
+                    seq,
+                    transaction: self.id,
+                    changes,
+                    reshaped,
+                    shared_rows,
+                    keys: ChangedKeys::default(),
+                    certified,
+                    bytes,
+                });
                 published.log.trim(oldest);
             }
             None => published.log.skip(seq),
