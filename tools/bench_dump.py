@@ -4,11 +4,12 @@
     bench_dump.py --server target/release/heliosdb-nano [--rows 1000000] [--repeat 3]
 
 PostgreSQL is set up in /dev/shm with fsync off, on a port of its own, and removed afterwards. The two take turns, so that a neighbour's load
-hits both; medians are compared. Files go to /dev/shm too. Last, pgbench runs beside our dump: what it loses of its throughput."""
+hits both; medians are compared, of the time and of the CPU that client and server took together. Files go to /dev/shm too. Last, pgbench runs beside our dump: what it loses of its throughput."""
 import argparse
 import os
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
+from bench import cpu_of
 from local_postgres import PROGRAMS, local_postgres
 from local_server import LocalServer, find_program
 
@@ -23,8 +25,8 @@ from local_server import LocalServer, find_program
 class Side:
     """A server and the programs that dump it and load into it."""
 
-    def __init__(self, name, port, directory):
-        self.name, self.directory = name, directory
+    def __init__(self, name, port, pid, directory):
+        self.name, self.pid, self.directory = name, pid, directory
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
         self.environment = dict(kept, PGHOST="127.0.0.1", PGPORT=str(port), PGUSER="postgres")
 
@@ -42,14 +44,15 @@ class Side:
         self.sql("postgres", f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
         return name
 
+    def cpu(self):
+        clients = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return cpu_of(self.pid) + clients.ru_utime + clients.ru_stime
+
     def timed(self, *command):
-        started = time.perf_counter()
+        """Seconds, and seconds of CPU."""
+        started, spent = time.perf_counter(), self.cpu()
         self.run(*command)
-        return time.perf_counter() - started
-
-
-def median_of(measured):
-    return {name: statistics.median(seconds) for name, seconds in measured.items()}
+        return time.perf_counter() - started, self.cpu() - spent
 
 
 def pgbench_rate(side, seconds):
@@ -60,7 +63,6 @@ def pgbench_rate(side, seconds):
 def beside_a_dump(ours, server):
     """pgbench's rate alone and while dumps are made one after another."""
     alone = pgbench_rate(ours, 6)
-    stop = time.monotonic() + 7
     dump = ["nice", "-n", "0", str(server), "dump", "--dbname", "source", "--output", str(ours.directory / "beside.heliodump")]
     loop = subprocess.Popen(["sh", "-c", f"while :; do {' '.join(dump)} || exit 1; done"], env=ours.environment, start_new_session=True)
     try:
@@ -69,7 +71,6 @@ def beside_a_dump(ours, server):
         os.killpg(loop.pid, 15)
         loop.wait()
     print(f"  pgbench: {alone:,.0f} a second alone, {beside:,.0f} while dumps run without a pause ({100 * (1 - beside / alone):.0f} % less)", flush=True)
-    return stop
 
 
 def main():
@@ -83,7 +84,7 @@ def main():
         if not found:
             raise SystemExit("PostgreSQL 15's server is not installed (Debian: postgresql-15); there is nothing to compare with")
         directory = pathlib.Path(directory)
-        ours, theirs = Side("ours", server.port, directory), Side("PostgreSQL 15", found[0], directory)
+        ours, theirs = Side("ours", server.port, server.process.pid, directory), Side("PostgreSQL 15", *found, directory)
         scale = max(1, arguments.rows // 100_000)
         for side in (ours, theirs):
             side.fresh("source")
@@ -123,11 +124,12 @@ def main():
             for _ in range(arguments.repeat):
                 for way, work in ways.items():
                     measured[way].append(work())
-            medians = median_of(measured)
-            reference = list(medians.values())[-1]
+            medians = {way: tuple(map(statistics.median, zip(*runs))) for way, runs in measured.items()}
+            theirs_name, (their_seconds, their_cpu) = list(medians.items())[-1]
             print(f"{name}, {scale * 100_000:,} rows", flush=True)
-            for way, seconds in medians.items():
-                print(f"  {way:<20}{seconds:>7.3f} s   {reference / seconds:>5.2f} times as fast as {list(medians)[-1]}", flush=True)
+            for way, (seconds, cpu) in medians.items():
+                print(f"  {way:<20}{seconds:>7.3f} s, {cpu:>6.3f} s of CPU   {theirs_name} takes {their_seconds / seconds:>5.2f} times the time, "
+                      f"{their_cpu / max(cpu, 0.001):>5.2f} times the CPU", flush=True)
         for name in ("d.heliodump", "d.sql", "theirs.sql"):
             print(f"  {name:<20}{os.path.getsize(directory / name):>13,} bytes")
         beside_a_dump(ours, binary)

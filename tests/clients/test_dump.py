@@ -170,6 +170,23 @@ class DumpTest(unittest.TestCase):
                 self.run_ok(other, BINARY, "restore", "--input", self.path("d"))
                 self.assertEqual(self.text(other, "again.sql"), before)
 
+    def test_what_postgresql_s_regression_scripts_make_comes_back(self):
+        suites = pathlib.Path(os.environ.get("HELIOSDB_CONFORMANCE", pathlib.Path(__file__).resolve().parents[3] / "shared" / "conformance"))
+        scripts = suites / "pg15" / "regress" / "sql"
+        if not scripts.exists():
+            self.skipTest(f"the regression scripts are not in {scripts}")
+        # Those that leave most kinds of objects behind.
+        for name in ["constraints", "create_index", "create_table_like", "dependency", "foreign_key", "generated", "identity", "insert", "privileges", "rules", "temp", "updatable_views"]:
+            with self.subTest(script=name):
+                made = "".join(line for line in (scripts / f"{name}.sql").read_text().splitlines(True) if not line.upper().startswith("DROP "))
+                server, other = self.start(), self.start()
+                subprocess.run([find_program("psql"), "-X", "-q"], env=dict(self.environment(server), PG_ABS_SRCDIR=str(scripts.parent)), input=made,
+                    text=True, capture_output=True, timeout=60)
+                before = self.text(server)
+                self.run_ok(server, BINARY, "dump", "--output", self.path("d"))
+                self.run_ok(other, BINARY, "restore", "--input", self.path("d"))
+                self.assertEqual(self.text(other, "again.sql"), before)
+
     def test_a_killed_dump_leaves_the_file_before(self):
         self.psql(self.server, "-c", "CREATE TABLE big AS SELECT n, repeat('x', 100) AS t FROM generate_series(1, 200000) AS n")
         target = self.path("d.heliodump")
@@ -182,7 +199,9 @@ class DumpTest(unittest.TestCase):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                self.assertEqual(pathlib.Path(target).read_bytes(), before)
+                # Killed after its end it has put the new file in the old one's place; that is whole, as is seen below.
+                if pathlib.Path(target).read_bytes() != before:
+                    self.assertGreater(os.path.getsize(target), 10_000_000)
             self.run_ok(self.server, BINARY, "restore", "--verify", "--input", target)
             pathlib.Path(target).write_bytes(before)
 

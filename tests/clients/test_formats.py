@@ -141,6 +141,26 @@ class FormatsTest(ClientTest):
             with self.subTest(options=options), self.fails("22001"):
                 self.into("fitted (v)", options, data)
 
+    def test_domains_are_checked_in_every_format(self):
+        self.db.execute("CREATE DOMAIN short AS varchar(3) CHECK (VALUE <> 'x')")
+        self.db.execute("CREATE DOMAIN few AS int[] CHECK (array_length(VALUE, 1) < 3)")
+        self.db.execute("CREATE DOMAIN given AS int NOT NULL")
+        self.db.execute("CREATE TABLE checked (s short, f few, n given)")
+        self.db.execute("CREATE TABLE free (s text, f int[], n int)")
+        for options in ["FORMAT text", "FORMAT csv", "FORMAT binary", "FORMAT json", "FORMAT parquet", "FORMAT heliodump"]:
+            with self.subTest(options=options):
+                self.db.execute("TRUNCATE checked")
+                self.db.execute("INSERT INTO checked VALUES ('abc', '{1,2}', 1), (NULL, NULL, 2)")
+                self.assertEqual(self.into("checked", options, self.out("checked", options)), 2)
+                for row, sqlstate in [("'x', NULL, 1", "23514"), ("'abcd', NULL, 1", "22001"), ("'a', '{1,2,3}', 1", "23514"), ("'a', NULL, NULL", "23502")]:
+                    self.db.execute("TRUNCATE free")
+                    self.db.execute(f"INSERT INTO free VALUES ({row})")
+                    data = self.out("free", options)
+                    # Batches of columns must be of the very types.
+                    with self.fails("22P04" if options == "FORMAT heliodump" else sqlstate):
+                        self.into("checked", options, data)
+                self.assertEqual(self.value("SELECT count(*) FROM checked"), 4)
+
     def test_options_that_mean_nothing_are_refused(self):
         for options in ["FORMAT json, HEADER", "FORMAT parquet, DELIMITER ','", "FORMAT json, NULL 'x'"]:
             with self.subTest(options=options), self.fails("42601"):

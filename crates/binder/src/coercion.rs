@@ -166,7 +166,11 @@ impl Binder<'_> {
                 return self.coerce_literal(&value, typed.location, target, context);
             }
             Expr::Parameter { index, ty } if ty.oid == Oid::UNKNOWN => {
-                let decided = self.decide_parameter(index, target, typed.location)?;
+                let mut decided = self.decide_parameter(index, target, typed.location)?;
+                let base = self.names.base_type(target);
+                if base.oid != target.oid {
+                    decided = self.apply_modifier(decided, base, context);
+                }
                 return self.convert_to_domain(decided, target, context);
             }
             Expr::Collate { operand, collation } => {

@@ -287,6 +287,10 @@ impl Names {
 }
 
 impl TypeResolver for Names {
+    fn domain_base(&self, oid: Oid) -> Option<SqlType> {
+        Names::domain_base(self, oid)
+    }
+
     fn array_element(&self, oid: Oid) -> Option<SqlType> {
         if let Some(ty) = builtins().type_by_oid(oid) {
             return (ty.subscript == "array_subscript_handler").then(|| SqlType::of(ty.element));

@@ -8,6 +8,7 @@
 //! values   form 1, 2, 4, 8, 16: that many bytes a row (arbitrary for a NULL)
 //!          form 100: a length (u32) a row, then all bytes one after another (0 bytes for a NULL)
 //!          form 101: the same, each value in PostgreSQL's text form
+//!          form 102: one length and value in PostgreSQL's text form, which all rows that are not NULL have
 //! ```
 //!
 //! Which form a column has follows from its type alone ([`is_plain`]): what a column of the type holds may be put there as it is, or it has
@@ -18,6 +19,9 @@ use types::{Date, Datum, Error, Oid, Physical, Result, SqlState, SqlType, Timest
 
 const VAR_LEN: u8 = 100;
 const TEXT_FORM: u8 = 101;
+const CONSTANT_FORM: u8 = 102;
+/// Fewer rows are not looked through for a value that all have.
+const FEWEST_FOR_CONSTANT: usize = 16;
 /// More rows than any executor puts into a batch.
 const MAX_ROWS: usize = 1 << 24;
 
@@ -59,8 +63,20 @@ pub fn encode(
         let form_at = out.len();
         out.push(TEXT_FORM);
         encode_nulls(column, rows, out);
-        if is_plain(*ty) {
+        if let Some(row) = constant_of(column, rows, *ty) {
+            out[form_at] = CONSTANT_FORM;
+            let mut value = String::new();
+            text(at, &column.datum(row), &mut value);
+            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            out.extend_from_slice(value.as_bytes());
+        } else if is_plain(*ty) {
             out[form_at] = encode_plain(column, rows, out);
+        } else if let (ColumnData::Text(values), true) = (column.data(), is_its_text(*ty)) {
+            encode_var_len(rows, out, |row, out| {
+                if !column.is_null(row) {
+                    out.extend_from_slice(values.get(row));
+                }
+            });
         } else {
             let mut value = String::new();
             encode_var_len(rows, out, |row, out| {
@@ -74,6 +90,22 @@ pub fn encode(
     }
     let length = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Types whose text form is what a column of them holds.
+fn is_its_text(ty: SqlType) -> bool {
+    matches!(ty.oid, Oid::TEXT | Oid::VARCHAR | Oid::BPCHAR | Oid::NAME | Oid::JSON)
+}
+
+/// A row whose text all others that are not NULL have too; of columns of texts only, where that spares something.
+fn constant_of(column: &Column, rows: usize, ty: SqlType) -> Option<usize> {
+    let ColumnData::Text(values) = column.data() else { return None };
+    if rows < FEWEST_FOR_CONSTANT || !is_its_text(ty) {
+        return None;
+    }
+    let first = (0..rows).find(|&row| !column.is_null(row))?;
+    let value = values.get(first);
+    (first + 1..rows).all(|row| column.is_null(row) || values.get(row) == value).then_some(first)
 }
 
 fn encode_nulls(column: &Column, rows: usize, out: &mut Vec<u8>) {
@@ -179,6 +211,13 @@ pub fn decode(
                     }
                     Ok(())
                 })?;
+                column
+            }
+            (CONSTANT_FORM, _) => {
+                let length = bytes.u32()? as usize;
+                let value = from_text(at, text(bytes.take(length)?)?)?;
+                let mut column = Column::with_capacity(ty.physical, rows);
+                (0..rows).for_each(|row| column.push(if is_null(row) { &Datum::Null } else { &value }));
                 column
             }
             (form, true) => decode_plain(&mut bytes, rows, form, ty.physical, validity)?,
@@ -320,6 +359,26 @@ mod tests {
             &mut out,
         );
         out
+    }
+
+    #[test]
+    fn a_value_that_all_rows_have_is_written_once() {
+        let mut texts = vec![Datum::Text("the same".into()); 100];
+        texts[0] = Datum::Null;
+        let column = Arc::new(Column::from_datums(Physical::Text, &texts));
+        for ty in [SqlType::TEXT, SqlType { typmod: 24, ..SqlType::VARCHAR }] {
+            let mut out = Vec::new();
+            let print = |_: usize, datum: &Datum, text: &mut String| {
+                if let Datum::Text(value) = datum {
+                    text.push_str(value)
+                }
+            };
+            encode(std::slice::from_ref(&column), 100, &[ty], print, &mut out);
+            assert!(out.len() < 50, "{}", out.len());
+            let (rows, back) = decode(next_batch(&out).unwrap(), &[ty], |_, text| Ok(Datum::Text(text.into()))).unwrap();
+            assert_eq!(rows, 100);
+            (0..100).for_each(|row| assert_eq!(format!("{:?}", back[0].datum(row)), format!("{:?}", texts[row])));
+        }
     }
 
     #[test]

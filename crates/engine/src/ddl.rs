@@ -183,6 +183,7 @@ pub(super) fn register_row_type(
     owner: Oid,
 ) -> (Oid, Oid) {
     use catalog::{UserType, UserTypeKind};
+    object_names::move_array_type(catalog, schema, name);
     let row = catalog.allocate_oid();
     let array = catalog.allocate_oid();
     let element = types::SqlType::of(row);

@@ -9,7 +9,7 @@ use catalog::{Catalog, Relation, type_names::Names};
 use expr::Expr;
 use pg_query::{
     NodeEnum, NodeMut,
-    protobuf::{Node, TypeName},
+    protobuf::{Node, SelectStmt, TypeName},
 };
 use plan::logical::Given;
 use types::{Error, FormatSettings, Result, SqlState, SqlType};
@@ -236,6 +236,52 @@ fn for_each_relation(tree: &mut pg_query::ParseResult, edit: &mut dyn FnMut(&mut
             edit(unsafe { &mut *range });
         }
     }
+}
+
+/// A view's stored query whose columns have the view's names, which may be others than those in the text: CREATE VIEW's list of names and
+/// RENAME COLUMN change only the view.
+pub(crate) fn with_column_names(query: &str, names: &[&str]) -> String {
+    named_in_place(query, names).unwrap_or_else(|| {
+        // Rows of VALUES have no names to change.
+        let list: Vec<_> = names.iter().map(|name| catalog::type_names::quote_identifier(name)).collect();
+        format!("SELECT * FROM ({}) \"*VALUES*\"({})", query.trim().trim_end_matches(';'), list.join(", "))
+    })
+}
+
+/// None when the query does not list as many columns.
+fn named_in_place(query: &str, names: &[&str]) -> Option<String> {
+    let mut stored = parse_stored(query)?;
+    let Some(NodeEnum::SelectStmt(select)) = &mut stored.tree.protobuf.stmts.first_mut()?.stmt.as_mut()?.node else {
+        return None;
+    };
+    let mut first: &mut SelectStmt = select;
+    while first.larg.is_some() {
+        first = first.larg.as_mut()?;
+    }
+    let is_values = !first.values_lists.is_empty();
+    if is_values && names.iter().enumerate().all(|(at, name)| *name == format!("column{}", at + 1)) {
+        return Some(query.to_owned());
+    }
+    if is_values || first.target_list.len() != names.len() {
+        return None;
+    }
+    let mut changed = false;
+    for (target, name) in first.target_list.iter_mut().zip(names) {
+        let Some(NodeEnum::ResTarget(target)) = &mut target.node else { return None };
+        let own = match target.val.as_ref().and_then(|value| value.node.as_ref()) {
+            _ if !target.name.is_empty() => target.name.clone(),
+            Some(NodeEnum::ColumnRef(column)) => match column.fields.last().and_then(|field| field.node.as_ref()) {
+                Some(NodeEnum::String(field)) => field.sval.clone(),
+                _ => return None,
+            },
+            _ => String::new(),
+        };
+        if own != *name {
+            (*name).clone_into(&mut target.name);
+            changed = true;
+        }
+    }
+    if changed { stored.print().ok() } else { Some(query.to_owned()) }
 }
 
 /// Stored text with a relation (schema, name) renamed; None when it does not mention it. Column references through the relation's bare

@@ -33,6 +33,10 @@ pub trait TypeResolver {
     fn array_element(&self, oid: Oid) -> Option<SqlType>;
     /// The label of an enum type, or None when the type is not an enum.
     fn enum_label(&self, oid: Oid, label: &str) -> Option<Result<Arc<EnumLabel>>>;
+    /// What a domain is over. Its constraints are for the caller to ask of the value.
+    fn domain_base(&self, _oid: Oid) -> Option<SqlType> {
+        None
+    }
     /// Names and types of a composite type's attributes.
     fn composite_fields(&self, oid: Oid) -> Option<CompositeFields>;
     /// The object that a `reg*` text names ("pg_class", "public.t", "int4"), already known not to be a number.
@@ -133,6 +137,9 @@ fn any_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resolver: &
     }
     if let Some((names, types)) = resolver.composite_fields(ty.oid) {
         return record::parse_record(text, ty.oid, names, types, settings, resolver);
+    }
+    if let Some(base) = resolver.domain_base(ty.oid) {
+        return crate::typmod::apply_typmod(datum_from_text(text, base, settings, resolver)?, base, false);
     }
     let message = format!("cannot accept a value of type {}", resolver.type_name(ty));
     Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))

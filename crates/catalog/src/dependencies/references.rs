@@ -37,11 +37,10 @@ pub fn references(catalog: &Catalog, sql: &str) -> References {
                 }
             }
             (Token::Literal(name), Some(Token::Cast), Some(Token::Word(ty))) if ty == "regclass" => {
-                if let Ok([schema, name]) = split_qualified_name(name).as_deref()
-                    && let Some(schema) = catalog.schema_named(schema)
-                {
-                    found.relations.extend(catalog.relation_named(schema.oid, name).map(|relation| relation.oid));
-                }
+                found.relations.extend(relation_of_literal(catalog, name));
+            }
+            (Token::Word(function), Some(Token::Other), Some(Token::Literal(name))) if takes_sequence(function) => {
+                found.relations.extend(relation_of_literal(catalog, name));
             }
             _ => {}
         }
@@ -50,6 +49,18 @@ pub fn references(catalog: &Catalog, sql: &str) -> References {
         }
     }
     found
+}
+
+/// Functions whose first argument, a literal, is taken for a sequence's name without a cast.
+fn takes_sequence(function: &str) -> bool {
+    matches!(function, "nextval" | "currval" | "setval")
+}
+
+/// The relation that a literal names with its schema.
+fn relation_of_literal(catalog: &Catalog, literal: &str) -> Option<Oid> {
+    let parts = split_qualified_name(literal).ok()?;
+    let [schema, name] = parts.as_slice() else { return None };
+    catalog.relation_named(catalog.schema_named(schema)?.oid, name).map(|relation| relation.oid)
 }
 
 /// Identifiers, literals and the symbols between names; everything else is [`Token::Other`].

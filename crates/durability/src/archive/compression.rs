@@ -1,6 +1,7 @@
 //! How the payload of a block is compressed; each block by itself, so that any can be read alone.
 
 use std::{
+    cell::RefCell,
     io::{Read, Write},
     str::FromStr,
 };
@@ -19,6 +20,11 @@ pub enum Compression {
 
 /// Quick, and most of what slower levels would save.
 const ZSTD_LEVEL: i32 = 1;
+
+thread_local! {
+    /// Its tables are made once and not for every block.
+    static ZSTD: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+}
 
 impl FromStr for Compression {
     type Err = String;
@@ -54,7 +60,12 @@ impl Compression {
         let failed = |error: std::io::Error| Error::new(SqlState::SYSTEM_ERROR, format!("could not compress a block: {error}"));
         match self {
             Compression::None => Ok(raw.to_vec()),
-            Compression::Zstd => zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(failed),
+            Compression::Zstd => ZSTD
+                .with_borrow_mut(|compressor| match compressor {
+                    Some(compressor) => compressor.compress(raw),
+                    None => compressor.insert(zstd::bulk::Compressor::new(ZSTD_LEVEL)?).compress(raw),
+                })
+                .map_err(failed),
             Compression::Lz4 => Ok(lz4_flex::block::compress(raw)),
             Compression::Gzip => {
                 let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

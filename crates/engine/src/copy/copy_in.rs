@@ -78,7 +78,9 @@ impl Session {
         let mut decoder = Decoder::new(options.clone());
         decoder.force_not_null = flags_for(options.force_not_null.as_ref(), &relation, &positions, "FORCE_NOT_NULL")?;
         decoder.force_null = flags_for(options.force_null.as_ref(), &relation, &positions, "FORCE_NULL")?;
-        let types: Vec<SqlType> = positions.iter().map(|&position| relation.attributes[position].ty).collect();
+        // A domain's values come as its base's: INSERT's plan then asks the domain's constraints of them.
+        let names = self.names()?;
+        let types: Vec<SqlType> = positions.iter().map(|&at| names.base_type(relation.attributes[at].ty)).collect();
         let plan = self.copy_plan(&relation, &positions, &types, statement)?;
         let context = crate::session::environment::eval_context(self, Arc::from([]))?;
         let names = self.names()?;

@@ -107,9 +107,19 @@ impl Session {
         let text = match (&attribute.default, attribute.identity) {
             (Some(text), _) => text.to_string(),
             (None, Some(_)) => self.identity_default(relation, position)?,
-            // A domain's own default.
-            (None, None) => return Ok(()),
+            // A domain has a default of its own, and may refuse NULL.
+            (None, None) => match self.names()?.catalog.user_type(attribute.ty.oid).map(|ty| &ty.kind) {
+                Some(catalog::UserTypeKind::Domain { default, .. }) => default.as_deref().unwrap_or("NULL").to_owned(),
+                _ => return Ok(()),
+            },
         };
+        if attribute.generated.is_some() {
+            let names = self.names()?;
+            let environment = self.environment(names)?;
+            let columns = index_shape::row_columns(relation);
+            let node = binder::parse::parse_expression(&text)?;
+            definition_text::check_generated(&node, &attribute.name, attribute.ty, relation, &columns, &environment)?;
+        }
         self.rewrite_column(relation, position, &text, attribute.ty)
     }
 
@@ -275,6 +285,7 @@ impl Session {
         let type_name = column.type_name.as_ref().ok_or_else(|| Error::internal("ALTER TYPE without a type"))?;
         let ty = definition_text::resolve_type(type_name, &names)?;
         refuse_dependent_views(&names.catalog, relation, &attribute)?;
+        refuse_dependent_generated(&names.catalog, relation, position)?;
         let columns = index_shape::row_columns(relation);
         let using = match column.raw_default.as_deref() {
             Some(node) => {
@@ -308,6 +319,23 @@ pub(super) fn storage_letter(word: &str) -> Result<char> {
         "extended" => Ok('x'),
         "main" => Ok('m'),
         other => Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid storage type \"{other}\""))),
+    }
+}
+
+fn refuse_dependent_generated(catalog: &catalog::Catalog, relation: &Relation, position: usize) -> Result<()> {
+    let column = Object::Column(relation.oid, position);
+    let dependent = dependencies::dependencies(catalog).into_iter().find_map(|dependency| match dependency.dependent {
+        Object::Column(table, other) if dependency.on == column && table == relation.oid => relation.attributes.get(other),
+        _ => None,
+    });
+    match dependent.filter(|other| other.generated.is_some()) {
+        Some(other) => {
+            let message = "cannot alter type of a column used by a generated column";
+            let name = &relation.attributes[position].name;
+            Err(Error::new(SqlState::SYNTAX_ERROR, message)
+                .detail(format!("Column \"{name}\" is used by generated column \"{}\".", other.name)))
+        }
+        None => Ok(()),
     }
 }
 

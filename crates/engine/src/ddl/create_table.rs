@@ -171,7 +171,8 @@ impl Session {
             }
             return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")));
         }
-        if names.catalog.user_type_named(schema, name).is_some() {
+        let movable = || object_names::movable_array_type(&names.catalog, schema, name).is_some();
+        if names.catalog.user_type_named(schema, name).is_some() && !movable() {
             return Err(Error::new(SqlState::DUPLICATE_OBJECT, format!("type \"{name}\" already exists"))
                 .hint("A relation has an associated type of the same name, so you must use a name that doesn't conflict with any existing type."));
         }

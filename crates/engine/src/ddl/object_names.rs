@@ -1,6 +1,8 @@
 //! Names PostgreSQL makes up: constraints, indexes, sequences, array types.
 
-use catalog::Catalog;
+use std::sync::Arc;
+
+use catalog::{Catalog, UserType, UserTypeKind};
 use types::Oid;
 
 /// Identifiers are cut to 63 bytes.
@@ -81,6 +83,22 @@ pub(crate) fn array_type_name(catalog: &Catalog, schema: Oid, element: &str) -> 
         }
         underscores += 1;
     }
+}
+
+/// The array type of this name that stands in the way of a new type, and that another name can be given to.
+pub(crate) fn movable_array_type(catalog: &Catalog, schema: Oid, name: &str) -> Option<Arc<UserType>> {
+    let ty = catalog.user_type_named(schema, name)?;
+    let UserTypeKind::Array { element } = &ty.kind else { return None };
+    catalog.user_type(element.oid).is_some_and(|element| element.array_type == ty.oid).then(|| ty.clone())
+}
+
+/// Gives another name to an array type that stands in the way of a new type (moveArrayTypeName).
+pub(crate) fn move_array_type(catalog: &mut Catalog, schema: Oid, name: &str) {
+    let Some(ty) = movable_array_type(catalog, schema, name) else { return };
+    let UserTypeKind::Array { element } = &ty.kind else { return };
+    let Some(element) = catalog.user_type(element.oid).map(|element| element.name.clone()) else { return };
+    let moved = array_type_name(catalog, schema, &element);
+    catalog.put_type(UserType { name: moved.into(), ..UserType::clone(&ty) });
 }
 
 /// The part of an index's name made from its columns: joined by underscores (ChooseIndexNameAddition).

@@ -39,7 +39,12 @@ pub(crate) fn column_renamed(catalog: &Catalog, table: &Relation, old: &str, new
     let mut changed = Vec::new();
     for relation in catalog.relations() {
         let altered = if own.contains(&relation.oid) {
-            rewritten(relation, &|text, _| definition_text::rename_own_column(text, old, new))?
+            // A view's query has the names of what it reads; the view's own are beside it.
+            let own = |text: &str, is_query: bool| match is_query {
+                true => Ok(None),
+                false => definition_text::rename_own_column(text, old, new),
+            };
+            rewritten(relation, &own)?
         } else {
             rewritten(relation, &|text, is_query| match is_query {
                 true => definition_text::rename_column_in_query(text, catalog, (&schema, &table.name), old, new),

@@ -60,6 +60,11 @@ impl Session {
         let options = SequenceOptions::read(&statement.options, &names)?;
         let definition = options.define(Some(current))?;
         let owned_by = options.owner(&names)?;
+        if let (Some(_), Some((table, _, true))) = (owned_by, relation.owned_by) {
+            let table = names.catalog.relation(table).map(|table| table.name.to_string()).unwrap_or_default();
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cannot change ownership of identity sequence")
+                .detail(format!("Sequence \"{}\" is linked to table \"{table}\".", relation.name)));
+        }
         let restart = options.restart.map(|value| value.unwrap_or(definition.start));
         self.open_transaction()?.txn.change_schema(|change| {
             let mut altered = Relation::clone(&relation);
@@ -106,6 +111,8 @@ struct SequenceOptions {
     restart: Option<Option<i64>>,
     /// Table and column, or NONE as an empty list.
     owned_by: Option<Vec<String>>,
+    /// SEQUENCE NAME of an identity column, as dumps write it.
+    name: Vec<String>,
 }
 
 impl SequenceOptions {
@@ -154,7 +161,13 @@ impl SequenceOptions {
                 };
                 self.owned_by = Some(strings(&list.items));
             }
-            "sequence_name" | "logged" | "unlogged" => {}
+            "sequence_name" => {
+                let Some(NodeEnum::List(list)) = option.arg.as_deref().and_then(|argument| argument.node.as_ref()) else {
+                    return Err(Error::internal("SEQUENCE NAME without a name"));
+                };
+                self.name = strings(&list.items);
+            }
+            "logged" | "unlogged" => {}
             other => return Err(Error::unsupported(format!("sequence option {other}"))),
         }
         Ok(())
@@ -298,6 +311,27 @@ fn put_sequence(
     });
 }
 
+/// The schema and name of a column's sequence: as it was given, or made up.
+///
+/// Errors: 3F000, 42P07.
+fn owned_name(catalog: &Catalog, table: &Relation, given: &[String], attribute: &Attribute) -> Result<(Oid, String)> {
+    let (schema, name) = match given {
+        [] => {
+            let name = object_names::free_relation_name(catalog, table.schema, &table.name, Some(&attribute.name), "seq", &[]);
+            return Ok((table.schema, name));
+        }
+        [.., schema, name] => {
+            let missing = || Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist"));
+            (catalog.schema_named(schema).ok_or_else(missing)?.oid, name)
+        }
+        [name] => (table.schema, name),
+    };
+    if catalog.relation_named(schema, name).is_some() {
+        return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists")));
+    }
+    Ok((schema, name.clone()))
+}
+
 /// Makes the sequence of a serial or identity column and returns the default that draws from it.
 pub(crate) fn create_owned(
     catalog: &mut Catalog,
@@ -311,10 +345,10 @@ pub(crate) fn create_owned(
     options.ty = Some(new.ty);
     let definition = options.define(None)?;
     let oid = catalog.allocate_oid();
-    let name = object_names::free_relation_name(catalog, table.schema, &table.name, Some(&attribute.name), "seq", &[]);
+    let (schema, name) = owned_name(catalog, table, &options.name, attribute)?;
     let owned_by = Some((table.oid, position, attribute.identity.is_some()));
-    put_sequence(catalog, oid, table.schema, &name, table.owner, table.persistence, definition, owned_by);
-    let schema = catalog.schema(table.schema).map_or_else(String::new, |schema| schema.name.to_string());
+    put_sequence(catalog, oid, schema, &name, table.owner, table.persistence, definition, owned_by);
+    let schema = catalog.schema(schema).map_or_else(String::new, |schema| schema.name.to_string());
     let qualified = catalog::type_names::quote_qualified(Some(&schema), &name);
     Ok(format!("nextval({}::regclass)", catalog::type_names::quote_literal(&qualified)).into())
 }

@@ -300,6 +300,8 @@ pub fn view_is_updatable(context: &SystemContext, view: &Relation, column: Optio
 pub fn view(_context: &SystemContext, relation: &Relation, _style: Style) -> Option<String> {
     match &relation.kind {
         RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
+            let names: Vec<&str> = relation.live_attributes().map(|(_, attribute)| &*attribute.name).collect();
+            let query = crate::definition_text::with_column_names(query, &names);
             Some(format!(" {};", query.trim().trim_end_matches(';')))
         }
         _ => None,
