@@ -24,11 +24,19 @@ struct Edge {
 const MAX_REARRANGEMENTS: usize = 8;
 
 impl LockTable {
-    /// Searches for a cycle through the request that was just queued.
+    /// Searches for a cycle through the request that was just queued, and takes the request back when there is one that no other order of
+    /// the queues dissolves.
     ///
-    /// Errors: 40P01 when there is one that no other order of the queues dissolves.
+    /// Errors: 40P01, the request being in no queue any more.
     pub(super) fn break_deadlock(&self, start: &Arc<Waiter>) -> Result<(), Error> {
         let _one_at_a_time = self.detection.lock();
+        let Err(error) = self.dissolve_cycle(start) else { return Ok(()) };
+        // It leaves before the next search begins, which would find the same cycle and another victim. Granted meanwhile: then there was
+        // no deadlock after all.
+        if self.leave_queue(start, error.clone()) { Err(error) } else { Ok(()) }
+    }
+
+    fn dissolve_cycle(&self, start: &Arc<Waiter>) -> Result<(), Error> {
         for _ in 0..MAX_REARRANGEMENTS {
             let Some(cycle) = self.find_cycle(start) else { return Ok(()) };
             // The shards are looked at one after the other; a true cycle is still there when looked at again.

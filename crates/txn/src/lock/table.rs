@@ -132,13 +132,8 @@ impl LockTable {
             let lock = shard.find_mut(hash, |lock| lock.tag == tag).expect("it was found conflicting under this mutex");
             lock.enqueue(Arc::clone(&waiter));
         }
-        match self.break_deadlock(&waiter) {
-            Ok(()) => Ok(waiter),
-            Err(error) => {
-                // Granted while the search ran: then there was no deadlock after all.
-                if self.leave_queue(&waiter, error.clone()) { Err(error) } else { Ok(waiter) }
-            }
-        }
+        self.break_deadlock(&waiter)?;
+        Ok(waiter)
     }
 
     /// Gives a lock back and lets those who waited for it go on.
