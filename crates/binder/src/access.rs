@@ -5,12 +5,7 @@ use std::sync::Arc;
 use catalog::{Privileges, Relation};
 use types::Oid;
 
-use crate::{
-    range_table::{EntryColumn, EntrySource},
-    state::Binder,
-    table_expression::Modification,
-    writable_view::WriteTarget,
-};
+use crate::{range_table::EntryColumn, state::Binder, table_expression::Modification, writable_view::WriteTarget};
 
 impl Binder<'_> {
     pub(crate) fn require(&mut self, relation: Oid, privileges: Privileges) {
@@ -56,10 +51,6 @@ impl Binder<'_> {
     /// Notes that an expression mentions a column of an entry.
     pub(crate) fn note_read(&mut self, level: usize, entry: usize, column: usize) {
         let range = &self.levels[level].entries[entry];
-        // What a conflicting INSERT proposes is the statement's own.
-        if matches!(range.source, EntrySource::Names) && &*range.alias == "excluded" {
-            return;
-        }
         if let Some(EntryColumn { origin: Some((relation, number)), .. }) = range.columns.get(column)
             && let Ok(position) = usize::try_from(*number - 1)
         {

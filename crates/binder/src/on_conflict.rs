@@ -71,7 +71,7 @@ impl Binder<'_> {
     fn infer_arbiters(&mut self, infer: &InferClause, target: &WriteTarget, existing: &[Given]) -> Result<Vec<Oid>> {
         let relation = &target.relation;
         if !infer.conname.is_empty() {
-            return self.arbiter_of_constraint(infer, relation);
+            return self.arbiter_of_constraint(infer, target);
         }
         let mut attributes = Vec::new();
         let mut expressions = Vec::new();
@@ -106,6 +106,8 @@ impl Binder<'_> {
         });
         attributes.sort_unstable();
         attributes.dedup();
+        // Whoever learns what conflicts must be allowed to read it.
+        attributes.iter().for_each(|&attribute| self.access.of(relation.oid, target.base_check_as).select(attribute));
         let predicate = match ast::present(&infer.where_clause) {
             Some(node) => Some(self.bind_condition(node, ExpressionKind::IndexPredicate, "WHERE")?),
             None => None,
@@ -127,7 +129,8 @@ impl Binder<'_> {
         Ok(found)
     }
 
-    fn arbiter_of_constraint(&self, infer: &InferClause, relation: &Relation) -> Result<Vec<Oid>> {
+    fn arbiter_of_constraint(&mut self, infer: &InferClause, target: &WriteTarget) -> Result<Vec<Oid>> {
+        let relation = &target.relation;
         let missing = || {
             let message = format!("constraint \"{}\" for table \"{}\" does not exist", infer.conname, relation.name);
             Error::new(SqlState::UNDEFINED_OBJECT, message)
@@ -140,6 +143,10 @@ impl Binder<'_> {
         if constraint.deferrable {
             let message = "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters";
             return Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+        }
+        if let Some(RelationKind::Index(definition)) = self.names.catalog.relation(index).map(|index| index.kind.clone()) {
+            let access = self.access.of(relation.oid, target.base_check_as);
+            definition.attribute_positions().into_iter().for_each(|attribute| access.select(attribute));
         }
         Ok(vec![index])
     }
@@ -154,14 +161,7 @@ impl Binder<'_> {
         expressions: &[Expr],
         predicate: Option<&Expr>,
     ) -> Result<bool> {
-        let mut own: Vec<usize> = definition
-            .columns
-            .iter()
-            .filter_map(|column| match column.key {
-                IndexKey::Attribute(at) => Some(at),
-                IndexKey::Expression(_) => None,
-            })
-            .collect();
+        let mut own = definition.attribute_positions();
         own.sort_unstable();
         own.dedup();
         if own != attributes {

@@ -359,6 +359,7 @@ fn refuse_dependent_views(catalog: &catalog::Catalog, relation: &Relation, attri
 /// Drops a column: its values, the indexes and constraints on it, its sequence. Its position stays, dead.
 pub(crate) fn remove_column(change: &mut SchemaChange<'_>, table: Oid, position: usize) {
     let Some(relation) = change.catalog.relation(table).cloned() else { return };
+    change.catalog.put_acl(catalog::AclTarget::Column(table, position), None);
     let doomed_indexes: Vec<Oid> = relation
         .indexes
         .iter()

@@ -218,6 +218,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
         None => definition_text::resolve_type(type_name, names)?,
     };
     refuse_pseudo_type(ty, &column.colname, names)?;
+    refuse_system_name(&column.colname)?;
     let mut attribute = Attribute {
         name: column.colname.as_str().into(),
         ty,
@@ -348,6 +349,15 @@ fn refuse_pseudo_type(ty: SqlType, column: &str, names: &Names) -> Result<()> {
             SqlState::INVALID_TABLE_DEFINITION,
             format!("column \"{column}\" has pseudo-type {}", names.format_type(ty)),
         ));
+    }
+    Ok(())
+}
+
+/// 42701 for a name that every table has a column of.
+pub(super) fn refuse_system_name(name: &str) -> Result<()> {
+    if matches!(name, "tableoid" | "cmax" | "xmax" | "cmin" | "xmin" | "ctid") {
+        let message = format!("column name \"{name}\" conflicts with a system column name");
+        return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
     }
     Ok(())
 }

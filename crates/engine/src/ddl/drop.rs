@@ -144,6 +144,15 @@ impl Session {
             [bare] => (None, bare),
             [] => return Err(Error::internal("a type without a name")),
         };
+        let missing_schema = schema.filter(|schema| names.schema(schema).is_err());
+        if let Some(schema) = missing_schema {
+            let message = format!("schema \"{schema}\" does not exist");
+            if missing_ok {
+                self.notice(format!("{message}, skipping"));
+                return Ok(());
+            }
+            return Err(Error::new(SqlState::UNDEFINED_SCHEMA, message));
+        }
         let Some(ty) = names.type_by_name(schema, bare) else {
             let message = format!("type \"{}\" does not exist", parts.join("."));
             if missing_ok {

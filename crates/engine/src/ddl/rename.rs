@@ -43,7 +43,11 @@ impl Session {
             self.notice(format!("relation \"{}\" does not exist, skipping", written_name(range)));
             return Ok(command(tag));
         }
-        let relation = self.locked_relation(range, LockMode::AccessExclusive).await?;
+        let relation = self.locked_relation(range, LockMode::AccessExclusive).await.map_err(|mut error| {
+            // PostgreSQL looks the relation up only after the statement has been analysed.
+            error.fields_mut().position = None;
+            error
+        })?;
         match kind {
             ObjectType::ObjectColumn => self.rename_column(&relation, &statement.subname, &statement.newname)?,
             ObjectType::ObjectTabconstraint => self.rename_constraint(&relation, &statement.subname, &statement.newname)?,
@@ -54,6 +58,7 @@ impl Session {
 
     fn rename_column(&mut self, relation: &Arc<Relation>, old: &str, new: &str) -> Result<()> {
         let position = live_position(relation, old)?;
+        super::create_table::refuse_system_name(new)?;
         if relation.attribute(new).is_some() {
             return Err(Error::new(
                 SqlState::DUPLICATE_COLUMN,
