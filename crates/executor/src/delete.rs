@@ -12,7 +12,7 @@ use crate::{
     insert::returning,
     new_row::row_of,
     node::{Compiler, Node, Operator, Typed, columns, layout, position},
-    run::{Run, changed_size},
+    run::{Run, WriteSize},
     update::{old_rows, untouched},
 };
 
@@ -66,7 +66,7 @@ impl Operator for Delete {
                 continue;
             }
             let old = old_rows(&source, &node.old_row, &node.physical);
-            run.shared.write(&node.relation, (old.len, changed_size(&old)), |writes| {
+            run.shared.write(&node.relation, WriteSize::changed(&old, None), |writes| {
                 writes.deletes.extend(row_ids.iter().enumerate().map(|(row, id)| (*id, row_of(&old, row))));
             })?;
             if node.counted {

@@ -11,11 +11,10 @@ use plan::{
 use types::Result;
 
 use crate::{
-    memory::batch_size,
     new_row::NewRows,
     node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
     on_conflict::{Conflicts, OnConflictNode},
-    run::Run,
+    run::{Run, WriteSize},
 };
 
 struct InsertNode {
@@ -74,7 +73,7 @@ impl Operator for Insert {
             let written = match (&node.on_conflict, &mut self.conflicts) {
                 (Some(on_conflict), Some(conflicts)) => conflicts.resolve(on_conflict, &node.rows, rows, run)?,
                 _ => {
-                    let size = (rows.len, batch_size(&rows));
+                    let size = WriteSize::inserted(&rows);
                     run.shared.write(&node.relation, size, |writes| writes.inserts.push(rows.clone()))?;
                     rows
                 }

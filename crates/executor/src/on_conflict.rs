@@ -11,11 +11,10 @@ use txn::{LockMode, LockTag, ReadPredicate};
 use types::{Datum, Error, Oid, Result, SqlState};
 
 use crate::{
-    memory::batch_size,
     new_row::{NewRows, row_of},
     node::{Typed, ids},
     row_key::concatenate,
-    run::{Run, changed_size},
+    run::{Run, WriteSize},
 };
 
 /// A compiled ON CONFLICT clause.
@@ -134,7 +133,7 @@ impl Conflicts {
         }
         let fresh = if inserted.len() == proposed.len { proposed.clone() } else { proposed.take(&inserted) };
         if fresh.len > 0 {
-            run.shared.write(&node.relation, (fresh.len, batch_size(&fresh)), |writes| writes.inserts.push(fresh.clone()))?;
+            run.shared.write(&node.relation, WriteSize::inserted(&fresh), |writes| writes.inserts.push(fresh.clone()))?;
         }
         let Some(update) = &node.update else { return Ok(fresh) };
         if conflicting.is_empty() {
@@ -182,7 +181,7 @@ impl OnConflictNode {
             columns[*at] = value.column(&pairs, &run.context)?;
         }
         let new = rows.finish(Batch { columns, len: pairs.len }, run)?;
-        run.shared.write(&self.relation, (kept.len(), 2 * changed_size(&new)), |writes| {
+        run.shared.write(&self.relation, WriteSize::changed(&new, Some(&new)), |writes| {
             for (position, &at) in kept.iter().enumerate() {
                 let (id, old) = &existing[at as usize];
                 writes.updates.push((*id, old.clone(), row_of(&new, position)));

@@ -50,9 +50,24 @@ pub trait Tables: Send + Sync {
 /// What a lock of a row or a key takes, and being remembered by its owner.
 const LOCK_BYTES: usize = 160;
 
-/// Bytes of a batch as rows to be locked and changed.
-pub(crate) fn changed_size(batch: &Batch) -> usize {
-    batch_size(batch) + batch.len * (batch.columns.len() * size_of::<Datum>() + LOCK_BYTES)
+/// How much a statement adds to its writes.
+pub(crate) struct WriteSize {
+    rows: usize,
+    bytes: usize,
+    /// Rows that are there are locked; new ones only have their keys locked.
+    locks_rows: bool,
+}
+
+impl WriteSize {
+    pub(crate) fn inserted(rows: &Batch) -> WriteSize {
+        WriteSize { rows: rows.len, bytes: batch_size(rows), locks_rows: false }
+    }
+
+    /// Of rows that are deleted, or updated from the first to the second.
+    pub(crate) fn changed(old: &Batch, new: Option<&Batch>) -> WriteSize {
+        let size = |batch: &Batch| batch_size(batch) + batch.len * batch.columns.len() * size_of::<Datum>();
+        WriteSize { rows: old.len, bytes: size(old) + new.map_or(0, size), locks_rows: true }
+    }
 }
 
 /// State of one execution, shared by all its operators and subplans.
@@ -103,16 +118,16 @@ impl Shared {
         self.touched.lock().insert((table, row))
     }
 
-    /// Edits the writes of a table, adding its entry first when there is none. They are going to hold so many bytes more for these rows.
+    /// Edits the writes of a table, adding its entry first when there is none. They are going to hold so much more.
     pub(crate) fn write<T>(
         &self,
         relation: &catalog::Relation,
-        (rows, bytes): (usize, usize),
+        size: WriteSize,
         edit: impl FnOnce(&mut TableWrites) -> T,
     ) -> Result<T> {
         // Once they are staged they stand in the change set and, before or at commit, in the table; each row and key has its lock.
-        let locks = rows * relation.indexes.len() * LOCK_BYTES;
-        self.write_memory.lock().grow(bytes.saturating_mul(2).saturating_add(locks))?;
+        let locks = (relation.indexes.len() + usize::from(size.locks_rows)) * size.rows * LOCK_BYTES;
+        self.write_memory.lock().grow(size.bytes.saturating_mul(2).saturating_add(locks))?;
         let table = relation.storage().ok_or_else(|| Error::internal("a relation without rows is written"))?;
         let mut writes = self.writes.lock();
         let at = match writes.tables.iter().position(|writes| writes.table == table) {

@@ -12,7 +12,7 @@ use crate::{
     insert::returning,
     new_row::{NewRows, row_of},
     node::{Compiler, Node, Operator, Typed, columns, layout, position},
-    run::{Run, changed_size},
+    run::{Run, WriteSize},
 };
 
 struct UpdateNode {
@@ -103,7 +103,7 @@ impl Operator for Update {
                 new.columns[*at] = value.column(&source, &run.context)?;
             }
             let new = node.rows.finish(new, run)?;
-            run.shared.write(&node.relation, (new.len, changed_size(&old) + changed_size(&new)), |writes| {
+            run.shared.write(&node.relation, WriteSize::changed(&old, Some(&new)), |writes| {
                 let rows = row_ids.iter().enumerate();
                 writes.updates.extend(rows.map(|(row, id)| (*id, row_of(&old, row), row_of(&new, row))));
             })?;

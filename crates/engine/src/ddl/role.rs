@@ -243,8 +243,6 @@ impl Session {
         Err(denied("permission denied"))
     }
 
-    /// ALTER ROLE ... SET: what its sessions start with.
-
     pub(super) fn drop_roles(&mut self, statement: &DropRoleStmt) -> Result<Outcome> {
         let me = self.current_role();
         if !me.superuser && !me.create_role {

@@ -32,15 +32,17 @@ impl Session {
 
     /// Errors: 53200 when another user owns a table and has no room for what it is to take.
     pub(crate) fn check_owners(&mut self, writes: &StatementWrites, memory: &Reservation) -> Result<()> {
+        if writes.tables.is_empty() {
+            return Ok(());
+        }
         let me = self.shared.role.oid;
-        let server = self.cluster.memory.clone();
         let catalog = self.open_transaction()?.txn.catalog();
         let adds = |table: &&TableWrites| !table.inserts.is_empty() || !table.updates.is_empty();
         for table in writes.tables.iter().filter(adds) {
             let owner = catalog.relation(table.relation).map_or(Oid::INVALID, |relation| relation.owner);
             if owner != me && owner != Oid::INVALID {
                 let name = self.shared.roles().role(owner).map(|role| Arc::clone(&role.name));
-                server.user(owner, name.as_ref()).check(memory.bytes() / 2)?;
+                self.cluster.memory.user(owner, name.as_ref()).check(memory.bytes() / 2)?;
             }
         }
         Ok(())
