@@ -247,7 +247,7 @@ impl Settings {
         let value = match setting_facts().get(&key) {
             Some(fact) => {
                 refuse_unchangeable(fact)?;
-                canonical_value(fact, value)?
+                canonical_value(fact, value, &self.format)?
             }
             None if is_custom_name(&key) => value.to_owned(),
             None => return Err(unrecognized(name)),
@@ -260,7 +260,7 @@ impl Settings {
     pub fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
         let key = name.to_ascii_lowercase();
         let fact = setting_facts().get(&key).ok_or_else(|| unrecognized(name))?;
-        let value = canonical_value(fact, value)?;
+        let value = canonical_value(fact, value, &self.format)?;
         self.session_defaults.insert(key, value);
         self.rebuild_format();
         self.rebuild_every_statement();
@@ -272,7 +272,7 @@ impl Settings {
         for (name, value) in &now.defaults {
             let followed = before.defaults.iter().find(|(known, _)| known == name).is_some_and(|(_, value)| {
                 let fact = setting_facts().get(name.as_str());
-                let known = fact.and_then(|fact| canonical_value(fact, value).ok());
+                let known = fact.and_then(|fact| canonical_value(fact, value, &self.format).ok());
                 known.is_some() && self.session_defaults.get(name.as_str()) == known.as_ref()
             });
             if followed {

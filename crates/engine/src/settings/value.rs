@@ -1,11 +1,13 @@
 //! Reading and printing of single setting values: Booleans, numbers with units, enums.
 
-use types::{Error, Result, SqlState};
+use types::{Error, FormatSettings, Result, SqlState};
 
 use super::{SettingFact, parse_date_style, split_identifiers};
 
 /// Checks a value and brings it to the form it is kept in: base units, "on"/"off", an enum's own spelling.
-pub(super) fn canonical_value(fact: &SettingFact, value: &str) -> Result<String> {
+///
+/// What a DateStyle leaves open stays as it is `now`.
+pub(super) fn canonical_value(fact: &SettingFact, value: &str, now: &FormatSettings) -> Result<String> {
     match fact.kind {
         "bool" => match parse_bool(value) {
             Some(flag) => Ok(if flag { "on" } else { "off" }.to_owned()),
@@ -17,7 +19,7 @@ pub(super) fn canonical_value(fact: &SettingFact, value: &str) -> Result<String>
         "integer" => canonical_integer(fact, value),
         "real" => canonical_real(fact, value),
         "enum" => canonical_enum(fact, value),
-        _ => canonical_string(fact, value),
+        _ => canonical_string(fact, value, now),
     }
 }
 
@@ -119,12 +121,11 @@ fn canonical_enum(fact: &SettingFact, value: &str) -> Result<String> {
     Err(invalid(fact, value).hint(format!("Available values: {}.", fact.choices.join(", "))))
 }
 
-fn canonical_string(fact: &SettingFact, value: &str) -> Result<String> {
+fn canonical_string(fact: &SettingFact, value: &str, now: &FormatSettings) -> Result<String> {
     match fact.name {
         "DateStyle" => {
-            let current = (types::format_settings::DateStyle::Iso, types::format_settings::DateOrder::Mdy);
-            let (style, order) =
-                parse_date_style(value, current).ok_or_else(|| invalid(fact, value).detail("Unrecognized key word."))?;
+            let (style, order) = parse_date_style(value, (now.date_style, now.date_order))
+                .ok_or_else(|| invalid(fact, value).detail("Unrecognized key word."))?;
             Ok(super::format::print_date_style(style, order))
         }
         "TimeZone" | "log_timezone" => super::format::time_zone(value).map(|(_, name)| name).ok_or_else(|| invalid(fact, value)),
@@ -149,12 +150,12 @@ fn canonical_string(fact: &SettingFact, value: &str) -> Result<String> {
 /// The value as SHOW prints it: numbers in the largest unit that divides them.
 pub(super) fn display_value(fact: &SettingFact, value: &str) -> String {
     let (Some(base), Ok(number)) = (fact.unit, value.parse::<f64>()) else { return value.to_owned() };
-    if number <= 0.0 || number.fract() != 0.0 {
+    if number <= 0.0 {
         return if number == 0.0 || number == -1.0 { value.to_owned() } else { format!("{value}{base}") };
     }
     let largest = unit_factors(base).iter().rev().find(|(_, factor)| {
         let amount = number / factor;
-        amount >= 1.0 && (amount - amount.round()).abs() < 1e-9
+        ((amount.round() - amount) / amount).abs() <= 1e-8
     });
     match largest {
         Some((unit, factor)) => format!("{}{unit}", (number / factor).round()),
