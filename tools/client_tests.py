@@ -62,7 +62,7 @@ def check_psql(environment, arguments):
 def check_drivers(environment, _arguments):
     """The tests in tests/clients, with psycopg2 and psycopg."""
     command = [sys.executable, "-B", "-m", "unittest", "discover", "-s", ROOT / "tests" / "clients", "-t", ROOT / "tests" / "clients"]
-    done = run(command, environment, timeout=300)
+    done = run(command, environment, timeout=900)
     print("\n".join(done.stderr.strip().splitlines()[-3:]))
     if done.returncode != 0:
         raise Failed(done.stderr)

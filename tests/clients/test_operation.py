@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import unittest
 import zlib
@@ -18,7 +17,6 @@ import psycopg
 
 HERE = pathlib.Path(__file__).resolve()
 ROOT = HERE.parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
 
 BINARY = os.environ.get("HELIOSDB_NANO")
 PRINTED = (ROOT / "docs" / "operation.md").read_text()
