@@ -14,6 +14,7 @@ import stat
 import subprocess
 import time
 import unittest
+import urllib.request
 
 import psycopg
 from configured_server import BINARY, ConfiguredServer, is_closed_by_peer, make_certificate, users, wait_until
@@ -99,6 +100,18 @@ def tls(test):
     with test.assertRaisesRegex(RuntimeError, "does not belong"):
         with configured(f'[server]\ntls_cert = "{certificate}"\ntls_key = "{another}"\n'):
             pass
+
+
+@probes("server.http_port")
+def http_port(test):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        number = free.getsockname()[1]
+    with configured(f"[server]\nhttp_port = {number}\n") as server:
+        with urllib.request.urlopen(f"http://127.0.0.1:{number}/health", timeout=10) as answer:
+            test.assertEqual(answer.status, 200)
+        server.connect().close()
+    with configured(), test.assertRaises(OSError):
+        socket.create_connection(("127.0.0.1", number), timeout=1)
 
 
 @probes("session.timeout_secs")
@@ -295,6 +308,18 @@ def log_level(test):
         with configured(f'[logging]\nlevel = "{level}"\n[auth]\ntimeout_secs = 1\n') as server, Raw(server.port) as raw:
             test.assertTrue(is_closed_by_peer(raw.socket, 5))
             test.assertEqual("cut off" in server.errors(), tells)
+
+
+@probes("logging.slow_query_ms")
+def slow_queries(test):
+    for limit_ms, tells in [(100, True), (0, False)]:
+        with configured(f"[logging]\nslow_query_ms = {limit_ms}\n") as server:
+            with server.connect() as db:
+                db.execute("SELECT 1, pg_sleep(0)"), db.execute("SELECT 2, pg_sleep(0.3)")
+            if tells:
+                wait_until(lambda: "SELECT 2, pg_sleep" in server.errors())
+            test.assertNotIn("SELECT 1, pg_sleep", server.errors())
+            test.assertEqual("SELECT 2, pg_sleep" in server.errors(), tells)
 
 
 @probes("logging.format")
