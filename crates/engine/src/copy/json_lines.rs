@@ -125,7 +125,8 @@ pub(super) fn decode(text: &str, ty: SqlType, context: &EvalContext) -> Result<D
     if ty.oid == Oid::JSON {
         return datum_from_text(text, ty, &context.format, &*context.resolver);
     }
-    json_record::convert(&Jsonb::parse(text)?, ty, context)
+    let value = Jsonb::parse(text)?;
+    json_record::convert(json_record::Source { value: &value, text: Some(text) }, ty, context)
 }
 
 #[cfg(test)]

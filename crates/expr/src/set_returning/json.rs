@@ -12,7 +12,7 @@ use crate::{
     EvalContext,
     functions::{
         json::document,
-        json_record::{self, Shape},
+        json_record::{self, Shape, Source},
     },
 };
 
@@ -121,7 +121,8 @@ pub(super) fn records(call: &Call<'_>, name: &str) -> Result<Rows> {
     if let (Some(base), Some(columns)) = (base, call.columns) {
         refuse_other_row(base, columns, call.context)?;
     }
-    let Some(json) = document(json)? else { return Ok(none()) };
+    let Some(document) = document(json)? else { return Ok(none()) };
+    let source = Source::new(&document, json);
     // A row that is given has its own field names, also beside a column definition list.
     let shape = match call.columns.filter(|_| base.is_none()) {
         Some(columns) => Shape {
@@ -131,15 +132,15 @@ pub(super) fn records(call: &Call<'_>, name: &str) -> Result<Rows> {
         },
         None => json_record::shape_of(base, call.result_type, call.context)?,
     };
-    let objects: Vec<&Jsonb> = match &*json {
-        Jsonb::Array(elements) if name.ends_with("set") => elements.iter().collect(),
-        other if !name.ends_with("set") => vec![other],
+    let objects: Vec<Source<'_>> = match &*document {
+        Jsonb::Array(_) if name.ends_with("set") => source.elements().collect(),
+        _ if !name.ends_with("set") => vec![source],
         Jsonb::Object(_) => return Err(invalid(format!("cannot call {name} on an object"))),
         _ => return Err(invalid(format!("cannot call {name} on a scalar"))),
     };
     let mut rows = Vec::with_capacity(objects.len());
     for object in objects {
-        if name.ends_with("set") && !matches!(object, Jsonb::Object(_)) {
+        if name.ends_with("set") && !matches!(object.value, Jsonb::Object(_)) {
             return Err(invalid(format!("argument of {name} must be an array of objects")));
         }
         rows.push(json_record::fill(object, base, &shape, call.context, "populate_record")?.fields);
