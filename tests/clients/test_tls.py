@@ -15,7 +15,7 @@ class Tls(unittest.TestCase):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory(prefix="heliosdb-nano-")
         cls.certificate, cls.key = make_certificate(cls.directory.name)
-        text = f'[server]\ntls_cert = "{cls.certificate}"\ntls_key = "{cls.key}"\n[auth]\nmethod = "scram-sha-256"\n'
+        text = f'[server]\nlisten = "0.0.0.0"\ntls_cert = "{cls.certificate}"\ntls_key = "{cls.key}"\n[auth]\nmethod = "scram-sha-256"\n'
         cls.server = ConfiguredServer(text + users(("alice", "admin"), ("bob", "read"))).start()
 
     @classmethod
