@@ -10,7 +10,10 @@ use parquet::{
         arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
     },
     basic::{Compression, ZstdLevel},
-    file::properties::WriterProperties,
+    file::{
+        metadata::{ColumnChunkMetaData, ParquetMetaData},
+        properties::WriterProperties,
+    },
 };
 use types::{Error, Result, SqlState};
 
@@ -29,6 +32,20 @@ fn bad(error: impl std::fmt::Display) -> Error {
 /// is used after that.
 fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
     std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(bad("the file is damaged")))
+}
+
+/// 22P04 unless the directory's places are within the file: the library believes them.
+fn refuse_damaged(directory: &ParquetMetaData, length: usize) -> Result<()> {
+    let is_within = |column: &ColumnChunkMetaData| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let end = u64::try_from(start).ok()?.checked_add(u64::try_from(column.compressed_size()).ok()?)?;
+        (end <= length as u64 && column.num_values() >= 0).then_some(())
+    };
+    let columns = || directory.row_groups().iter().flat_map(|group| group.columns());
+    match columns().all(|column| is_within(column).is_some()) {
+        true => Ok(()),
+        false => Err(bad("the file is damaged")),
+    }
 }
 
 /// A file in the making. What is ready is taken piece by piece.
@@ -77,7 +94,9 @@ impl ParquetReader {
         guarded(|| {
             // What the file says of Arrow types is only how its writer kept them; the Parquet types suffice.
             let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            let length = file.len();
             let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(Bytes::from(file), options).map_err(bad)?;
+            refuse_damaged(builder.metadata(), length)?;
             let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
             Ok(ParquetReader { batches: Some(builder.with_batch_size(BATCH_ROWS).build().map_err(bad)?), names })
         })

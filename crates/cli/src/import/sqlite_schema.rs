@@ -307,7 +307,8 @@ fn checks(sql: &str) -> Vec<String> {
                 bytes[at + 5..].iter().position(|byte| !byte.is_ascii_whitespace()).map_or(bytes.len(), |skip| at + 5 + skip);
             if bytes.get(open) == Some(&b'(') {
                 let end = after_parenthesis(bytes, open);
-                found.push(sql.get(open + 1..end - 1).unwrap_or_default().trim().to_owned());
+                let inside = sql.get(open + 1..end).unwrap_or_default();
+                found.push(inside.strip_suffix(')').unwrap_or(inside).trim().to_owned());
                 at = end;
                 continue;
             }
