@@ -2,12 +2,15 @@
 //!
 //! Wanted attributes are gathered straight from the chunks that hold the rows; no row is built.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::Bound,
+    sync::{Arc, OnceLock},
+};
 
 use expr::{Batch, Compiled, Expr};
 use plan::physical::{IndexScan as Plan, PhysicalPlan};
 use storage::{
-    IndexActivity, IndexId, IndexShape, IndexTree, RowId, TableData, TableId,
+    IndexActivity, IndexId, IndexShape, IndexTree, RowId, TableActivity, TableData, TableId,
     key::{KeyOrder, encode_key_part, prefix_successor},
 };
 use txn::ReadPredicate;
@@ -32,6 +35,8 @@ struct IndexScanNode {
     upper: Option<(Compiled, bool)>,
     reverse: bool,
     filter: Option<Compiled>,
+    /// The counters of the index when it was first scanned, and of which table: looked up once and not by every scan.
+    activity: OnceLock<(Arc<TableActivity>, Arc<IndexActivity>)>,
 }
 
 pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>> {
@@ -52,13 +57,15 @@ pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>>
         reverse: scan.reverse,
         filter: scan.filter.as_ref().map(|filter| Compiled::new(filter, &columns.layout)).transpose()?,
         columns,
+        activity: OnceLock::new(),
     }))
 }
 
 struct IndexScan {
     node: Arc<IndexScanNode>,
     table: TableData,
-    activity: Arc<IndexActivity>,
+    /// Where the node's own is another's.
+    activity: Option<Arc<IndexActivity>>,
     /// None until the keys are evaluated.
     ranges: Option<Ranges>,
     rows: Rows,
@@ -81,9 +88,24 @@ enum Rows {
 impl Node for IndexScanNode {
     fn open(self: Arc<Self>, run: &Run) -> Result<Box<dyn Operator>> {
         let table = run.shared.table(self.table)?;
-        let activity = table.activity.index(self.index);
-        activity.scans.add(1);
-        Ok(Box::new(IndexScan { node: self, table, activity, ranges: None, rows: Rows::None, wanted: usize::MAX }))
+        let activity = match self.activity.get_or_init(|| (table.activity.clone(), table.activity.index(self.index))) {
+            (known, _) if Arc::ptr_eq(known, &table.activity) => None,
+            // The table has got other content (TRUNCATE) that the plan still fits.
+            _ => Some(table.activity.index(self.index)),
+        };
+        let scan = IndexScan { node: self, table, activity, ranges: None, rows: Rows::None, wanted: usize::MAX };
+        scan.activity().scans.add(1);
+        Ok(Box::new(scan))
+    }
+}
+
+impl IndexScan {
+    /// What counts the scans of the index.
+    fn activity(&self) -> &IndexActivity {
+        match (&self.activity, self.node.activity.get()) {
+            (Some(activity), _) | (None, Some((_, activity))) => activity,
+            (None, None) => unreachable!("opening has set it"),
+        }
     }
 }
 
@@ -95,7 +117,7 @@ impl Operator for IndexScan {
             if ids.is_empty() {
                 return Ok(None);
             }
-            self.activity.rows.add(ids.len());
+            self.activity().rows.add(ids.len());
             let count = self.node.columns.sources.len();
             let columns = (0..count).map(|at| self.node.columns.gather(at, &self.table.rows, &ids)).collect();
             let mut batch = Batch { columns, len: ids.len() };

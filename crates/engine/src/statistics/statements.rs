@@ -6,17 +6,20 @@ use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
 use types::Oid;
 
+use super::sharded::Sharded;
 use crate::{statement_text::StatementName, system_catalog::StatementFacts};
 
-/// Statements remembered at a time; when there are more, those called least are forgotten.
+/// Statements remembered at a time by all threads; when one has more than its part, those it called least are forgotten.
 const CAPACITY: usize = 5000;
+const PART: usize = CAPACITY / Sharded::<Entries>::COUNT;
 /// How many go at once.
-const FORGOTTEN: usize = CAPACITY / 20;
+const FORGOTTEN: usize = PART / 20;
 
 type Key = (Oid, Oid, i64);
+type Entries = RwLock<HashMap<Key, Arc<Entry>>>;
 
 #[derive(Debug, Default)]
-pub(crate) struct StatementStatistics(RwLock<HashMap<Key, Arc<Entry>>>);
+pub(crate) struct StatementStatistics(Sharded<Entries>);
 
 #[derive(Debug)]
 struct Entry {
@@ -47,6 +50,23 @@ impl Timing {
         self.squares += (ms - mean_before) * (ms - self.total_ms / self.calls as f64);
     }
 
+    /// What both have seen (Chan et al.).
+    fn merged(self, other: Timing) -> Timing {
+        if self.calls == 0 || other.calls == 0 {
+            return if self.calls == 0 { other } else { self };
+        }
+        let (own, others) = (self.calls as f64, other.calls as f64);
+        let apart = other.total_ms / others - self.total_ms / own;
+        Timing {
+            calls: self.calls + other.calls,
+            rows: self.rows + other.rows,
+            total_ms: self.total_ms + other.total_ms,
+            least_ms: self.least_ms.min(other.least_ms),
+            most_ms: self.most_ms.max(other.most_ms),
+            squares: self.squares + other.squares + apart * apart * own * others / (own + others),
+        }
+    }
+
     fn deviation_ms(&self) -> f64 {
         if self.calls > 1 { (self.squares / self.calls as f64).sqrt() } else { 0.0 }
     }
@@ -55,12 +75,13 @@ impl Timing {
 impl StatementStatistics {
     pub(crate) fn record(&self, user: Oid, database: Oid, name: &StatementName, took: Duration, rows: u64) {
         let key = (user, database, name.id);
-        let known = self.0.read().get(&key).cloned();
+        let shard = self.0.own();
+        let known = shard.read().get(&key).cloned();
         let entry = match known {
             Some(entry) => entry,
             None => {
-                let mut entries = self.0.write();
-                if entries.len() >= CAPACITY {
+                let mut entries = shard.write();
+                if entries.len() >= PART {
                     forget_rare(&mut entries);
                 }
                 let new = || Arc::new(Entry { text: name.text.clone(), timing: Mutex::default() });
@@ -71,18 +92,24 @@ impl StatementStatistics {
     }
 
     pub(crate) fn reset(&self) {
-        self.0.write().clear();
+        self.0.iter().for_each(|shard| shard.write().clear());
     }
 
     pub(crate) fn all(&self) -> Vec<StatementFacts> {
-        let facts = |(&(user, database, id), entry): (&Key, &Arc<Entry>)| {
-            let timing = *entry.timing.lock();
+        let mut all: HashMap<Key, (Arc<str>, Timing)> = HashMap::new();
+        for shard in self.0.iter() {
+            for (key, entry) in shard.read().iter() {
+                let (_, timing) = all.entry(*key).or_insert_with(|| (entry.text.clone(), Timing::default()));
+                *timing = timing.merged(*entry.timing.lock());
+            }
+        }
+        let facts = |((user, database, id), (text, timing)): (Key, (Arc<str>, Timing))| {
             let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
             StatementFacts {
                 user,
                 database,
                 query_id: Some(id),
-                query: entry.text.clone(),
+                query: text,
                 calls: count(timing.calls),
                 rows: count(timing.rows),
                 total_ms: timing.total_ms,
@@ -91,7 +118,7 @@ impl StatementStatistics {
                 deviation_ms: timing.deviation_ms(),
             }
         };
-        self.0.read().iter().map(facts).collect()
+        all.into_iter().map(facts).collect()
     }
 }
 
@@ -115,6 +142,13 @@ mod tests {
         assert!((timing.total_ms - 15.0).abs() < 1e-9);
         // The population's deviation, as pg_stat_statements has it.
         assert!((timing.deviation_ms() - (26.0_f64 / 3.0).sqrt()).abs() < 1e-9);
+        // Two threads' together are as if one had seen all.
+        let (mut one, mut other) = (Timing::default(), Timing::default());
+        one.add(Duration::from_millis(2), 10);
+        [4, 9].iter().for_each(|ms| other.add(Duration::from_millis(*ms), 10));
+        let merged = Timing::default().merged(one).merged(other);
+        assert_eq!((merged.calls, merged.rows, merged.least_ms, merged.most_ms), (3, 30, 2.0, 9.0));
+        assert!((merged.deviation_ms() - timing.deviation_ms()).abs() < 1e-9);
     }
 
     #[test]

@@ -79,13 +79,13 @@ fn databases(page: &mut Page, cluster: &Cluster) {
 fn statements(page: &mut Page, cluster: &Cluster) {
     let statistics = &cluster.statistics;
     page.describe("statements_total", "counter", "Statements that succeeded, by class");
-    for (class, count) in CLASSES.iter().zip(&statistics.by_class) {
-        page.value("statements_total", &[("class", class)], count.get());
+    for (class, count) in CLASSES.iter().zip(statistics.by_class()) {
+        page.value("statements_total", &[("class", class)], count);
     }
     page.describe("statement_duration_seconds", "histogram", "How long statements took");
     let mut sum = 0;
-    for (at, count) in statistics.latencies.iter().enumerate() {
-        sum += count.get();
+    for (at, count) in statistics.latencies().into_iter().enumerate() {
+        sum += count;
         let bound = BUCKETS_US.get(at).map_or("+Inf".to_owned(), |bound| (*bound as f64 / 1e6).to_string());
         page.value("statement_duration_seconds_bucket", &[("le", &bound)], sum);
     }
