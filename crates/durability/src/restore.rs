@@ -45,9 +45,7 @@ fn apply(
     options: &Options,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<()> {
-    link.execute(schema::READER_SETTINGS)?;
-    link.execute("SET LOCAL check_function_bodies = false; SET LOCAL client_min_messages = warning")?;
-    link.query("SELECT pg_catalog.set_config('search_path', '', true)")?;
+    ready_to_define(link)?;
     let position = Position::read(link)?;
     if options.clean {
         clean(link, schema, !options.tables.is_empty())?;
@@ -85,6 +83,13 @@ fn apply(
     schema.section(Section::AfterRows).try_for_each(|entry| run(link, entry, &database))?;
     // Some tables are not what the database holds.
     if options.tables.is_empty() { position.restored(link) } else { Ok(()) }
+}
+
+/// Settings under which a schema's statements mean what they did where they were read.
+pub(crate) fn ready_to_define(link: &mut dyn Link) -> Result<()> {
+    link.execute(schema::READER_SETTINGS)?;
+    link.execute("SET LOCAL check_function_bodies = false; SET LOCAL client_min_messages = warning")?;
+    link.query("SELECT pg_catalog.set_config('search_path', '', true)").map(|_| ())
 }
 
 pub(crate) fn run(link: &mut dyn Link, entry: &Entry, database: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use types::{Error, Result, SqlState};
 
 use crate::{
     Link, Progress,
-    restore::run,
+    restore::{ready_to_define, run},
     schema::{self, Schema, Section},
 };
 
@@ -51,9 +51,7 @@ fn apply(
     schema: &Schema,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<()> {
-    target.execute(schema::READER_SETTINGS)?;
-    target.execute("SET LOCAL check_function_bodies = false; SET LOCAL client_min_messages = warning")?;
-    target.query("SELECT pg_catalog.set_config('search_path', '', true)")?;
+    ready_to_define(target)?;
     let database = target.query("SELECT current_database()")?.into_iter().flatten().flatten().next().unwrap_or_default();
     for section in [Section::Cluster, Section::BeforeRows] {
         schema.section(section).try_for_each(|entry| run(target, entry, &database))?;

@@ -6,11 +6,15 @@ use std::{
     sync::Arc,
 };
 
+use crate::statistics::class_of;
+
 /// What a statement is known by: its text without literals, and a number for it that is the same in every process.
 #[derive(Clone, Debug)]
 pub(crate) struct StatementName {
     pub id: i64,
     pub text: Arc<str>,
+    /// Its place in [`crate::statistics::CLASSES`].
+    pub class: usize,
 }
 
 impl StatementName {
@@ -18,7 +22,7 @@ impl StatementName {
     pub(crate) fn new(sql: &str, renumber: bool) -> StatementName {
         let text = without_literals(sql.trim().trim_end_matches(';').trim_end(), renumber);
         let id = BuildHasherDefault::<DefaultHasher>::default().hash_one(&text).cast_signed();
-        StatementName { id, text: text.into() }
+        StatementName { id, class: class_of(&text), text: text.into() }
     }
 }
 

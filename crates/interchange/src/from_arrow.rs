@@ -2,7 +2,10 @@
 
 use arrow_array::{Array, cast::AsArray, types as arrow};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
-use types::{Date, Datum, Error, Interval, Numeric, Oid, Result, SqlState, SqlType, Time, Timestamp, TimestampTz};
+use types::{
+    Date, Datum, Error, Interval, Numeric, Oid, Result, SqlState, SqlType, Time, Timestamp, TimestampTz,
+    text_format::push_quoted_element,
+};
 
 use crate::record_batch::{DAYS_FROM_1970_TO_2000, MICROSECONDS_FROM_1970_TO_2000};
 
@@ -173,14 +176,7 @@ fn list(elements: &dyn Array, forms: &dyn TextForms) -> Result<Datum> {
         if is_nested {
             out.push_str(&text);
         } else {
-            out.push('"');
-            for character in text.chars() {
-                if matches!(character, '"' | '\\') {
-                    out.push('\\');
-                }
-                out.push(character);
-            }
-            out.push('"');
+            push_quoted_element(&text, &mut out);
         }
     }
     out.push('}');

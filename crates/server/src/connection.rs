@@ -177,6 +177,11 @@ impl Connection {
         }
     }
 
+    /// Whether there is an audit trail.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.shared.audit.load().is_some()
+    }
+
     /// A statement begins.
     pub(crate) fn begin_record(&mut self, text: &str) {
         if let Some(audit) = &*self.shared.audit.load() {

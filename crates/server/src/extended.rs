@@ -103,8 +103,10 @@ impl Connection {
     async fn execute(&mut self, session: &mut Session, name: &str, limit: i32) -> io::Result<Result<(), Error>> {
         let limit = usize::try_from(limit).unwrap_or(0);
         let mut given = 0;
-        if let Some(text) = session.portal(name).ok().map(|portal| portal.statement.text.clone()) {
-            self.begin_record(&text);
+        if self.is_audited()
+            && let Ok(portal) = session.portal(name)
+        {
+            self.begin_record(&portal.statement.text);
         }
         let mut encoder: Option<RowEncoder> = None;
         loop {

@@ -4,6 +4,8 @@
 //! Reading follows the type. Types made by users, and the names behind `reg*` values, come from a [`TypeResolver`].
 
 mod array;
+
+pub use self::array::push_quoted as push_quoted_element;
 mod bytea;
 mod float;
 mod integer;

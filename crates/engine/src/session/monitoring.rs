@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use types::{Error, SqlState};
 
 use super::{Outcome, Session};
-use crate::{statement_text::StatementName, statistics::class_of};
+use crate::statement_text::StatementName;
 
 /// The statement that runs.
 pub(crate) struct Running {
@@ -45,7 +45,7 @@ impl Session {
         let Some(running) = self.running.take() else { return };
         let took = running.begun.elapsed();
         let statistics = &self.cluster.statistics;
-        statistics.statement_done(class_of(&running.name.text), took);
+        statistics.statement_done(running.name.class, took);
         let (user, database) = (self.shared.role.oid, self.database.oid);
         statistics.statements.record(user, database, &running.name, took, running.rows);
         self.log_if_slow(&running, took);

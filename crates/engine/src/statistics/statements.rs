@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_rare_goes_first_and_the_number_is_bounded() {
         let statements = StatementStatistics::default();
-        let name = |id: i64| StatementName { id, text: "SELECT 1".into() };
+        let name = |id: i64| StatementName { id, text: "SELECT 1".into(), class: 0 };
         for _ in 0..2 {
             statements.record(Oid(10), Oid(5), &name(0), Duration::ZERO, 1);
         }

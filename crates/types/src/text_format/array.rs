@@ -59,6 +59,11 @@ fn quote_element(start: usize, delimiter: u8, out: &mut String) {
     }
     let text = text.to_owned();
     out.truncate(start);
+    push_quoted(&text, out);
+}
+
+/// An element of an array's text in quotes.
+pub fn push_quoted(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         if matches!(character, '"' | '\\') {
