@@ -11,7 +11,6 @@ use plan::{
     logical::{Given, LogicalPlan},
     statement::CteId,
 };
-use storage::Column;
 use txn::{LockMode, Staged, StatementWrites};
 use types::{
     Datum, Error, FormatSettings, Result, SqlState, SqlType, binary_format::datum_from_binary, text_format::TypeResolver,
@@ -23,7 +22,9 @@ use super::{
     decode::{Decoder, Fields, Piece},
     file_error, flags_for, json_lines,
     options::{CopyFormat, Header},
-    parquet, value_from_text,
+    parquet,
+    pending_rows::PendingRows,
+    value_from_text,
 };
 use crate::session::{Outcome, Session, query::StatementTables, referential_integrity::References, utility::command};
 
@@ -44,9 +45,7 @@ pub struct CopyIn {
     /// Received and not yet decoded.
     buffer: Vec<u8>,
     fields: Fields,
-    pending: Vec<Column>,
-    /// Lines as received, for the context of errors; those of the pending rows.
-    pending_lines: Vec<(u64, Vec<u8>)>,
+    pending: PendingRows,
     line: u64,
     plan: Arc<Prepared>,
     tables: Arc<StatementTables>,
@@ -90,7 +89,7 @@ impl Session {
         let settings = open.format.clone();
         self.end_statement();
         Ok(CopyIn {
-            pending: types.iter().map(|ty| Column::new(ty.physical)).collect(),
+            pending: PendingRows::new(&types),
             references: References::of(&[relation.oid], &names.catalog),
             relation,
             positions,
@@ -100,7 +99,6 @@ impl Session {
             decoder,
             buffer: Vec::new(),
             fields: Fields::default(),
-            pending_lines: Vec::new(),
             line: 0,
             plan,
             tables,
@@ -346,7 +344,7 @@ impl CopyIn {
                 error.context(format!("COPY {}, line {number}, column {}{shown}", relation.name, names[at]))
             };
             let datum = value.map_or(Ok(Datum::Null), |text| json_lines::decode(text, self.types[at], &self.context));
-            self.pending[at].push(&datum.map_err(in_column)?);
+            self.pending.columns[at].push(&datum.map_err(in_column)?);
         }
         self.keep_line(line)
     }
@@ -390,9 +388,8 @@ impl CopyIn {
 
     /// A row is complete in the pending columns.
     fn keep_line(&mut self, line: &[u8]) -> Result<()> {
-        let kept = &line[..line.len().min(128)];
-        self.pending_lines.push((self.line, kept.to_vec()));
-        if self.pending_lines.len() >= BATCH_ROWS {
+        self.pending.end_row(self.line, line);
+        if self.pending.len() >= BATCH_ROWS {
             self.flush()?;
         }
         Ok(())
@@ -401,13 +398,13 @@ impl CopyIn {
     fn take_field(&mut self, at: usize) -> Result<()> {
         let ty = self.types[at];
         let Some(bytes) = self.fields.get(at) else {
-            self.pending[at].push(&Datum::Null);
+            self.pending.columns[at].push(&Datum::Null);
             return Ok(());
         };
         if self.format == CopyFormat::Binary {
             let datum = datum_from_binary(bytes, ty, &*self.resolver)?;
             let datum = if ty.typmod < 0 { datum } else { apply_typmod(datum, ty, false)? };
-            self.pending[at].push(&datum);
+            self.pending.columns[at].push(&datum);
             return Ok(());
         }
         let text = std::str::from_utf8(bytes).map_err(|error| invalid_utf8(bytes, error.valid_up_to()))?;
@@ -415,10 +412,10 @@ impl CopyIn {
             return Err(invalid_utf8(b"\0", 0));
         }
         if ty.physical == types::Physical::Text && ty.oid == types::Oid::TEXT {
-            self.pending[at].push_text(text);
+            self.pending.columns[at].push_text(text);
         } else {
             let datum = value_from_text(text, ty, &self.settings, &*self.resolver)?;
-            self.pending[at].push(&datum);
+            self.pending.columns[at].push(&datum);
         }
         Ok(())
     }
@@ -442,31 +439,22 @@ impl CopyIn {
 
     /// Sends the pending rows through INSERT's checks; the changes are kept for staging.
     fn flush(&mut self) -> Result<()> {
-        let lines = std::mem::take(&mut self.pending_lines);
-        if lines.is_empty() {
+        if self.pending.len() == 0 {
             return Ok(());
         }
-        let columns: Vec<Arc<Column>> = self
-            .pending
-            .iter_mut()
-            .map(|column| {
-                let physical = column.physical();
-                Arc::new(std::mem::replace(column, Column::new(physical)))
-            })
-            .collect();
-        let batch = Batch::new(columns, lines.len());
-        match self.insert(batch.clone()) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                // Which row was it? One at a time, the first to fail is the one.
-                for (row, (number, line)) in lines.iter().enumerate() {
-                    if let Err(error) = self.insert(batch.take(&[row as u32])) {
-                        return Err(error.context(format!("COPY {}, line {number}: \"{}\"", self.relation.name, shown(line))));
-                    }
+        let batch = self.pending.take();
+        if let Err(error) = self.insert(batch.clone()) {
+            // Which row was it? One at a time, the first to fail is the one.
+            for row in 0..batch.len {
+                if let Err(error) = self.insert(batch.take(&[row as u32])) {
+                    let (number, line) = self.pending.line(row);
+                    return Err(error.context(format!("COPY {}, line {number}: \"{}\"", self.relation.name, shown(line))));
                 }
-                Err(error)
             }
+            return Err(error);
         }
+        self.pending.forget_lines();
+        Ok(())
     }
 
     fn insert(&mut self, batch: Batch) -> Result<()> {

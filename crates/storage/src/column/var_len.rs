@@ -68,6 +68,14 @@ impl VarLen {
         self.live += value.len();
     }
 
+    /// Keeps the room of its own bytes.
+    pub(super) fn clear(&mut self) {
+        let (mut ranges, mut tail) = (std::mem::take(&mut self.ranges), std::mem::take(&mut self.tail));
+        ranges.clear();
+        tail.clear();
+        *self = VarLen { ranges, tail, ..VarLen::default() };
+    }
+
     /// Replaces a value. The old one's bytes become garbage.
     pub(super) fn set(&mut self, index: usize, value: &[u8]) {
         self.live = self.live - self.ranges[index].1 as usize + value.len();
