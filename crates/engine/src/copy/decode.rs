@@ -217,10 +217,6 @@ impl Decoder {
             // Escapes may stand for bytes that are no text together.
             if let Err(error) = std::str::from_utf8(&fields.bytes[start..]) {
                 let at = start + error.valid_up_to();
-                // More fields follow after a zero byte each, as PostgreSQL keeps them.
-                if end < rest.len() {
-                    fields.bytes.push(0);
-                }
                 return Err(invalid_utf8(&fields.bytes[at..]));
             }
             fields.finish_field(start, raw == null);
