@@ -425,7 +425,7 @@ impl CopyIn {
     /// A row is complete in the pending columns.
     fn keep_line(&mut self, line: &[u8]) -> Result<()> {
         self.pending.end_row(self.line, line);
-        if self.pending.len() >= BATCH_ROWS {
+        if self.pending.len() >= BATCH_ROWS || self.pending.is_large() {
             self.flush()?;
         }
         Ok(())

@@ -15,22 +15,31 @@ pub(super) struct PendingRows {
     /// Number of each row's line, and where its part of `bytes` ends.
     lines: Vec<(u64, usize)>,
     bytes: Vec<u8>,
+    /// Of the lines, whole.
+    read: usize,
 }
 
 impl PendingRows {
     pub(super) fn new(types: &[SqlType]) -> PendingRows {
         let columns = types.iter().map(|ty| Column::new(ty.physical)).collect();
-        PendingRows { columns, lines: Vec::new(), bytes: Vec::new() }
+        PendingRows { columns, lines: Vec::new(), bytes: Vec::new(), read: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.lines.len()
     }
 
+    /// Whether lines of so many bytes have come that the rows had better go on.
+    pub(super) fn is_large(&self) -> bool {
+        const LARGE: usize = 1024 * 1024;
+        self.read >= LARGE
+    }
+
     /// A row is complete in the columns, read from this line.
     pub(super) fn end_row(&mut self, number: u64, line: &[u8]) {
         self.bytes.extend_from_slice(&line[..line.len().min(KEPT_OF_LINE)]);
         self.lines.push((number, self.bytes.len()));
+        self.read += line.len();
     }
 
     /// Number and beginning of the line that a row was read from.
@@ -48,6 +57,7 @@ impl PendingRows {
 
     pub(super) fn forget_lines(&mut self) {
         self.lines.clear();
+        self.read = 0;
         self.bytes.clear();
     }
 }
