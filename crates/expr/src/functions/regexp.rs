@@ -229,7 +229,7 @@ fn append_replacement(text: &str, found: &Match, replacement: &str, out: &mut St
 
 /// Replaces the n-th match from a position on; all of them when n is 0.
 fn replace(
-    cx: &Arguments<'_>,
+    context: &EvalContext,
     text: &str,
     (pattern, flags): (&str, Flags),
     replacement: &str,
@@ -238,7 +238,7 @@ fn replace(
 ) -> Result<String> {
     let regex = Regex::new(pattern, flags)?;
     let mut out = String::with_capacity(text.len());
-    let mut growth = Growth::new(cx.context);
+    let mut growth = Growth::new(context);
     let (mut search, mut copied, mut count) = (start, 0, 0);
     while let Some(found) = regex.find_from(text, search)? {
         let whole = found[0].clone().unwrap_or(0..0);
@@ -269,11 +269,11 @@ fn replacing() -> Vec<Function> {
         let flags = flags(cx, 5, row)?;
         let n = if cx.count() <= 4 && flags.global { 0 } else { given };
         let Some(start) = byte_of(text, start) else { return Ok(text.to_owned()) };
-        replace(cx, text, (cx.get::<&str>(1, row), flags), cx.get::<&str>(2, row), start, n)
+        replace(cx.context, text, (cx.get::<&str>(1, row), flags), cx.get::<&str>(2, row), start, n)
     };
     vec![
         strict!("textregexreplace_noopt", cx, |a: &str, pattern: &str, replacement: &str| {
-            replace(cx, a, (pattern, Flags::default()), replacement, 0, 1)
+            replace(cx.context, a, (pattern, Flags::default()), replacement, 0, 1)
         }),
         strict!("textregexreplace", cx, |a: &str, pattern: &str, replacement: &str, letters: &str| -> Result<String> {
             if letters.starts_with(|first: char| first.is_ascii_digit()) {
@@ -283,7 +283,7 @@ fn replacing() -> Vec<Function> {
                 ));
             }
             let flags = Flags::parse(letters)?;
-            replace(cx, a, (pattern, flags), replacement, 0, if flags.global { 0 } else { 1 })
+            replace(cx.context, a, (pattern, flags), replacement, 0, if flags.global { 0 } else { 1 })
         }),
         rows("textregexreplace_extended", extended),
         rows("textregexreplace_extended_no_flags", extended),
@@ -393,8 +393,10 @@ mod tests {
 
     #[test]
     fn replacing_and_similar() {
-        let replaced =
-            |text, pattern, replacement, n| replace(text, pattern, replacement, Flags::default(), 0, n).expect("valid");
+        let context = EvalContext::without_session();
+        let replaced = |text, pattern, replacement, n| {
+            replace(&context, text, (pattern, Flags::default()), replacement, 0, n).expect("valid")
+        };
         assert_eq!(replaced("foobarbaz", "b(..)", "X\\1Y", 0), "fooXarYXazY");
         assert_eq!(replaced("foobarbaz", "b..", "X", 1), "fooXbaz");
         assert_eq!(replaced("abc", "x*", "-", 0), "-a-b-c-");
