@@ -7,7 +7,6 @@ mod encode;
 mod json_lines;
 mod options;
 mod parquet;
-mod pending_rows;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use expr::{Batch, Compiled};
 use plan::physical::{PhysicalPlan, TableScan as Plan};
-use storage::{Chunk, TableActivity, TableId};
+use storage::{Chunk, Shared, TableActivity, TableId};
 use types::{Error, Result};
 
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) fn compile(scan: &Plan, plan: &PhysicalPlan) -> Result<Arc<dyn Node>>
 
 struct TableScan {
     node: Arc<TableScanNode>,
-    chunks: Box<dyn Iterator<Item = Arc<Chunk>> + Send>,
+    chunks: Box<dyn Iterator<Item = Shared<Chunk>> + Send>,
     activity: Arc<TableActivity>,
     wanted: usize,
 }

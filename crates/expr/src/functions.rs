@@ -47,7 +47,6 @@ pub mod numeric;
 pub mod quoting;
 pub mod regex;
 pub mod regexp;
-pub(crate) mod room;
 pub mod scalar;
 pub mod system;
 pub mod text;

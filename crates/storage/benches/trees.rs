@@ -8,7 +8,7 @@ mod table;
 use std::{cell::Cell, hint::black_box, ops::Bound};
 
 use divan::{Bencher, counter::ItemsCount};
-use heliosdb_storage::{Batch, FixedType, IndexBuilder, IndexTree, RowId, TableData, TxnId, key};
+use heliosdb_storage::{Batch, Chunk, FixedType, IndexBuilder, IndexTree, RowId, Shared, TableData, TxnId, key};
 use table::{PRIMARY_KEY, ROWS, columns, million_rows, row};
 use types::Datum;
 
@@ -168,7 +168,7 @@ fn index_move_entry(bencher: Bencher, sharing: Sharing) {
 fn sum_of_a_column(bencher: Bencher) {
     let table = million_rows();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let sum_of = |chunk: std::sync::Arc<heliosdb_storage::Chunk>| {
+        let sum_of = |chunk: Shared<Chunk>| {
             let values = i32::values(&chunk.columns()[1]);
             if chunk.live() == chunk.slots() {
                 values.iter().map(|&value| i64::from(value)).sum::<i64>()

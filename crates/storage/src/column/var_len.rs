@@ -1,15 +1,19 @@
 //! Values of variable length, as ranges of shared and private bytes.
 //!
 //! ```text
-//! ranges:  (0,5) (5,3) (90,7)          start and length of each row's bytes
-//! base:    [0 .. 84)                   shared with clones and with vectors gathered from this one, never changes
+//! places:  (0,5) (5,3) (90,7)          start and length of each row's bytes; two bytes a row while they lie side by side ([`Places`])
+//! base:    [0 .. 84)                   shared with clones and with vectors gathered from this one, written only while nobody shares it
 //! tail:    [84 .. 97)                  own, grows at its end
 //! ```
 //!
-//! So a clone of a large vector copies its ranges only, and a value written to the clone goes to the clone's tail. Bytes that no
-//! row refers to any more are garbage; when they outweigh the rest, the vector is rebuilt.
+//! So a clone of a large vector copies its places only, and a value written to the clone goes to the clone's tail. A value that is
+//! as long as the one before, or shorter, is written over it where nobody shares the bytes. Bytes that no row refers to any more are
+//! garbage; when they outweigh the rest, the vector is rebuilt.
 
-use std::sync::Arc;
+mod places;
+
+use self::places::Places;
+use crate::Shared;
 
 /// A tail of at most this many bytes, or this part of all bytes, is copied when the vector is cloned; a greater one becomes part of a
 /// new base, for the clones to come.
@@ -17,13 +21,17 @@ const CLONED_TAIL: usize = 4096;
 const CLONED_PART: usize = 16;
 /// Garbage below this many bytes is not worth a rebuild.
 const GARBAGE: usize = 4096;
+/// Where values are longer, what their places take does not count.
+const LONG_VALUE: usize = 512;
 
 /// Values of variable length: each row is a range of bytes. A vector holds less than 4 GiB.
 #[derive(Debug, Default)]
 pub struct VarLen {
-    ranges: Vec<(u32, u32)>,
-    base: Option<Arc<Vec<u8>>>,
+    places: Places,
+    base: Option<Shared<[u8]>>,
     base_len: u32,
+    /// Rows may refer to the same bytes, so that a value must not be written over.
+    overlapping: bool,
     tail: Vec<u8>,
     /// Bytes that rows refer to, shared ones counted for each row.
     live: usize,
@@ -31,32 +39,45 @@ pub struct VarLen {
 
 impl Clone for VarLen {
     fn clone(&self) -> VarLen {
-        self.with_heap(self.ranges.clone(), self.live)
+        self.with_heap(self.places.clone(), self.live, self.overlapping)
     }
 }
 
 impl VarLen {
     pub(super) fn with_capacity(capacity: usize) -> VarLen {
-        VarLen { ranges: Vec::with_capacity(capacity), ..VarLen::default() }
+        VarLen { places: Places::Each(Vec::with_capacity(capacity)), ..VarLen::default() }
     }
 
     pub fn len(&self) -> usize {
-        self.ranges.len()
+        self.places.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.len() == 0
     }
 
     #[inline]
     pub fn get(&self, index: usize) -> &[u8] {
-        self.bytes_of(self.ranges[index])
+        self.bytes_of(self.places.get(index))
+    }
+
+    /// Asks for the memory of a value whose place need not be looked up, or for its place.
+    #[inline]
+    pub(super) fn prefetch(&self, index: usize) {
+        match (&self.base, self.places.even()) {
+            (Some(base), Some(length)) => {
+                let start = <[u8]>::as_ptr(base).wrapping_add(index * length);
+                super::prefetch(start);
+                super::prefetch(start.wrapping_add(length.min(64)));
+            }
+            _ => self.places.prefetch(index),
+        }
     }
 
     #[inline]
     fn bytes_of(&self, (start, length): (u32, u32)) -> &[u8] {
         let (heap, start) = match &self.base {
-            Some(base) if start < self.base_len => (base.as_slice(), start as usize),
+            Some(base) if start < self.base_len => (&**base, start as usize),
             _ => (self.tail.as_slice(), (start - self.base_len) as usize),
         };
         &heap[start..start + length as usize]
@@ -64,25 +85,43 @@ impl VarLen {
 
     pub(super) fn push(&mut self, value: &[u8]) {
         let range = self.add_bytes(value);
-        self.ranges.push(range);
+        self.places.each_mut().push(range);
         self.live += value.len();
     }
 
-    /// Keeps the room of its own bytes.
-    pub(super) fn clear(&mut self) {
-        let (mut ranges, mut tail) = (std::mem::take(&mut self.ranges), std::mem::take(&mut self.tail));
-        ranges.clear();
-        tail.clear();
-        *self = VarLen { ranges, tail, ..VarLen::default() };
+    /// Replaces a value, where it is if it can be. Otherwise the old one's bytes become garbage.
+    pub(super) fn set(&mut self, index: usize, value: &[u8]) {
+        let (start, length) = self.places.get(index);
+        self.live = self.live - length as usize + value.len();
+        let fits = value.len() == length as usize || (value.len() < length as usize && self.places.are_each());
+        if fits && self.overwrite(start, value) {
+            if value.len() < length as usize {
+                self.places.each_mut()[index].1 = value.len() as u32;
+            }
+        } else {
+            let range = self.add_bytes(value);
+            self.places.each_mut()[index] = range;
+        }
+        if self.heap_len() > self.live + self.live / 2 + GARBAGE {
+            *self = self.rebuilt(self.places.iter());
+            self.places.pack();
+        }
     }
 
-    /// Replaces a value. The old one's bytes become garbage.
-    pub(super) fn set(&mut self, index: usize, value: &[u8]) {
-        self.live = self.live - self.ranges[index].1 as usize + value.len();
-        self.ranges[index] = self.add_bytes(value);
-        if self.heap_len() > self.live + self.live / 2 + GARBAGE {
-            *self = self.rebuilt(self.ranges.iter().copied());
+    /// Writes over bytes that only one row of this vector refers to, and nobody else; false where that is not so.
+    fn overwrite(&mut self, start: u32, value: &[u8]) -> bool {
+        if self.overlapping {
+            return false;
         }
+        let (heap, start) = match start.checked_sub(self.base_len) {
+            Some(start) => (self.tail.as_mut_slice(), start as usize),
+            None => match self.base.as_mut().and_then(Shared::get_mut) {
+                Some(base) => (base, start as usize),
+                None => return false,
+            },
+        };
+        heap[start..start + value.len()].copy_from_slice(value);
+        true
     }
 
     fn heap_len(&self) -> usize {
@@ -107,89 +146,99 @@ impl VarLen {
                 (start, range.1)
             })
             .collect();
-        VarLen { ranges, base_len: live as u32, base: (live > 0).then(|| Arc::new(heap)), tail: Vec::new(), live }
+        let base = (live > 0).then(|| Shared::from(&heap[..]));
+        VarLen { places: Places::Each(ranges), base_len: live as u32, base, overlapping: false, tail: Vec::new(), live }
     }
 
     /// A vector of these ranges: with the bytes shared when it takes a good part of them, copied when few.
     fn gathered(&self, ranges: Vec<(u32, u32)>) -> VarLen {
         let live: usize = ranges.iter().map(|(_, length)| *length as usize).sum();
         let few = live <= CLONED_TAIL || live < self.heap_len() / 8;
-        if few { self.rebuilt(ranges.into_iter()) } else { self.with_heap(ranges, live) }
+        if few { self.rebuilt(ranges.into_iter()) } else { self.with_heap(Places::Each(ranges), live, true) }
     }
 
-    /// A vector of these ranges that takes over the bytes: the base by reference, the tail by a copy.
-    fn with_heap(&self, ranges: Vec<(u32, u32)>, live: usize) -> VarLen {
+    /// A vector of these places that takes over the bytes: the base by reference, the tail by a copy.
+    fn with_heap(&self, places: Places, live: usize, overlapping: bool) -> VarLen {
         if self.tail.len() <= CLONED_TAIL.max(self.heap_len() / CLONED_PART) {
-            return VarLen { ranges, base: self.base.clone(), base_len: self.base_len, tail: self.tail.clone(), live };
+            return VarLen {
+                places,
+                base: self.base.clone(),
+                base_len: self.base_len,
+                overlapping,
+                tail: self.tail.clone(),
+                live,
+            };
         }
         // A value that many rows share must not be copied for each of them.
         if live <= self.heap_len() {
-            return self.rebuilt(ranges.into_iter());
+            return self.rebuilt(places.iter());
         }
         let base = self.base.as_ref().map_or(&[][..], |base| base);
         let heap = [base, &self.tail].concat();
-        VarLen { ranges, base_len: heap.len() as u32, base: Some(Arc::new(heap)), tail: Vec::new(), live }
+        VarLen { places, base_len: heap.len() as u32, base: Some(Shared::from(heap)), overlapping, tail: Vec::new(), live }
     }
 
     pub(super) fn take(&self, rows: &[u32]) -> VarLen {
-        self.gathered(rows.iter().map(|&row| self.ranges[row as usize]).collect())
+        self.gathered(rows.iter().map(|&row| self.places.get(row as usize)).collect())
     }
 
     /// Like `take`, with an empty value where there is no row.
     pub(super) fn take_optional(&self, rows: &[Option<u32>]) -> VarLen {
         let empty = (self.base_len, 0);
-        self.gathered(rows.iter().map(|row| row.map_or(empty, |row| self.ranges[row as usize])).collect())
+        self.gathered(rows.iter().map(|row| row.map_or(empty, |row| self.places.get(row as usize))).collect())
     }
 
     pub(super) fn slice(&self, start: usize, len: usize) -> VarLen {
-        self.gathered(self.ranges[start..start + len].to_vec())
+        self.gathered((start..start + len).map(|index| self.places.get(index)).collect())
     }
 
     pub(super) fn append_range(&mut self, other: &VarLen, start: usize, len: usize) {
-        self.ranges.reserve(len);
-        self.tail.reserve(other.ranges[start..start + len].iter().map(|(_, length)| *length as usize).sum());
-        other.ranges[start..start + len].iter().for_each(|&range| self.push(other.bytes_of(range)));
+        let ranges = (start..start + len).map(|index| other.places.get(index));
+        self.places.each_mut().reserve(len);
+        self.tail.reserve(ranges.clone().map(|(_, length)| length as usize).sum());
+        ranges.for_each(|range| self.push(other.bytes_of(range)));
     }
 
     pub(super) fn append_taken(&mut self, other: &VarLen, rows: &[u32]) {
-        self.ranges.reserve(rows.len());
+        self.places.each_mut().reserve(rows.len());
         rows.iter().for_each(|&row| self.push(other.get(row as usize)));
     }
 
     /// One value many times over, its bytes once.
     pub(super) fn repeat(value: &[u8], len: usize) -> VarLen {
-        let mut repeated = VarLen::default();
+        let mut repeated = VarLen { overlapping: true, live: value.len() * len, ..VarLen::default() };
         let range = repeated.add_bytes(value);
-        repeated.ranges = vec![range; len];
-        repeated.live = value.len() * len;
+        repeated.places = Places::Each(vec![range; len]);
         repeated
     }
 
     /// Gives back garbage and the room to grow, and makes all bytes shareable.
     pub(super) fn shrink(&mut self) {
         let heap_len = self.heap_len();
-        if self.base.is_none() && heap_len <= self.live {
-            super::shrink(&mut self.tail);
-            super::shrink(&mut self.ranges);
+        if heap_len > self.live {
+            *self = self.rebuilt(self.places.iter());
+        } else if self.base.is_none() {
             self.base_len = heap_len as u32;
-            self.base = (heap_len > 0).then(|| Arc::new(std::mem::take(&mut self.tail)));
-        } else if heap_len > self.live {
-            *self = self.rebuilt(self.ranges.iter().copied());
+            self.base = (heap_len > 0).then(|| Shared::from(std::mem::take(&mut self.tail).as_slice()));
         }
+        self.places.pack();
+        // Values that lie side by side share nothing.
+        self.overlapping &= !!self.places.are_each();
     }
 
     /// Whether little else than the values is held.
     pub(super) fn is_compact(&self) -> bool {
-        self.heap_len() <= self.live + self.live / 8 && self.tail.capacity() <= CLONED_TAIL
+        let places = !self.places.are_each() || self.live >= self.len() * LONG_VALUE;
+        places && self.heap_len() <= self.live + self.live / 8 && self.tail.capacity() <= CLONED_TAIL
     }
 
     /// Shared bytes count as far as rows refer to them.
     pub(super) fn heap_size(&self) -> usize {
-        let base = self.base.as_ref().map_or(0, |base| match Arc::strong_count(base) {
-            1 => base.capacity() + 40,
+        let base = self.base.as_ref().map_or(0, |base| match Shared::strong_count(base) {
+            1 => base.len() + 8,
             _ => base.len().min(self.live),
         });
-        self.ranges.capacity() * 8 + base + self.tail.capacity()
+        self.places.heap_size() + base + self.tail.capacity()
     }
 }
 

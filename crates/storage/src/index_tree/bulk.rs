@@ -1,13 +1,11 @@
 //! Building an index tree from many entries at once: sort them, then pack them into full nodes from left to right.
 
-use std::sync::Arc;
-
 use super::{
     IndexTree,
     entries::EntryList,
     node::{Branch, CHILDREN, Child, LEAF_BYTES, LEAF_ENTRIES, Node, separator},
 };
-use crate::RowId;
+use crate::{RowId, Shared};
 
 /// Collects entries in any order and builds a tree of them.
 #[derive(Debug, Default)]
@@ -79,7 +77,7 @@ fn leaves(entries: &EntryList) -> Level {
             _ => separator(entries.key(start - 1), &mut key, entries.row(start)),
         };
         level.separators.push(&key, row);
-        level.nodes.push(Node::Leaf(Arc::new(entries.pack(start..end))));
+        level.nodes.push(Node::Leaf(Shared::new(entries.pack(start..end))));
         start = end;
     }
     level
@@ -94,7 +92,7 @@ fn branches(below: &Level) -> Level {
             separators: below.separators.pack(start..end),
             children: below.nodes[start..end].iter().cloned().map(Child::from).collect(),
         };
-        level.nodes.push(Node::Branch(Arc::new(branch)));
+        level.nodes.push(Node::Branch(Shared::new(branch)));
     }
     level
 }

@@ -1,12 +1,10 @@
 //! Walking a range of the index tree: positions, and the iterator that owns a clone of the tree.
 
-use std::sync::Arc;
-
 use super::{
     entries::{Entries, Place},
     node::Node,
 };
-use crate::RowId;
+use crate::{RowId, Shared};
 
 /// Deeper than any tree that fits into memory: a level is added only when a root of 32 children splits.
 const MAX_DEPTH: usize = 12;
@@ -70,7 +68,7 @@ impl Position {
         before + self.index
     }
 
-    fn leaf<'a>(&self, root: &'a Node) -> &'a Arc<Entries> {
+    fn leaf<'a>(&self, root: &'a Node) -> &'a Shared<Entries> {
         let mut node = root;
         let mut depth = 0;
         loop {
@@ -122,7 +120,7 @@ impl Position {
 pub(super) struct Rows {
     root: Node,
     /// The leaf of `front`, or of `back` when walking backwards.
-    leaf: Arc<Entries>,
+    leaf: Shared<Entries>,
     front: Position,
     back: Position,
     reverse: bool,
@@ -130,7 +128,7 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(root: &Node, front: Position, back: Position, reverse: bool) -> Rows {
-        let leaf = Arc::clone(if reverse { back.leaf(root) } else { front.leaf(root) });
+        let leaf = Shared::clone(if reverse { back.leaf(root) } else { front.leaf(root) });
         Rows { root: root.clone(), leaf, front, back, reverse }
     }
 
@@ -143,7 +141,7 @@ impl Rows {
             if !self.front.next_leaf(&self.root) {
                 return None;
             }
-            self.leaf = Arc::clone(self.front.leaf(&self.root));
+            self.leaf = Shared::clone(self.front.leaf(&self.root));
         }
         None
     }
@@ -157,7 +155,7 @@ impl Rows {
             if !self.back.previous_leaf(&self.root) {
                 return None;
             }
-            self.leaf = Arc::clone(self.back.leaf(&self.root));
+            self.leaf = Shared::clone(self.back.leaf(&self.root));
         }
         None
     }

@@ -3,10 +3,8 @@
 //! **Invariant.** A branch's separator `i` is greater than every entry below child `i - 1` and not greater than any below child `i`.
 //! Separator 0 bounds nothing: what is smaller than separator 1 belongs to child 0.
 
-use std::sync::Arc;
-
 use super::entries::{Entries, EntryList, Place, Rank, common_prefix};
-use crate::RowId;
+use crate::{RowId, Shared};
 
 /// Most entries of a leaf: enough to keep the tree shallow, few enough to copy a shared leaf in a fraction of a microsecond.
 pub(super) const LEAF_ENTRIES: usize = 256;
@@ -21,8 +19,8 @@ const SHORT_KEY: usize = 20;
 /// A subtree. All leaves are at the same depth.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
-    Leaf(Arc<Entries>),
-    Branch(Arc<Branch>),
+    Leaf(Shared<Entries>),
+    Branch(Shared<Branch>),
 }
 
 #[derive(Clone, Debug)]
@@ -64,7 +62,7 @@ impl Branch {
 
 impl Default for Node {
     fn default() -> Node {
-        Node::Leaf(Arc::default())
+        Node::Leaf(Shared::default())
     }
 }
 
@@ -78,7 +76,7 @@ impl Node {
             separators.push(&split.key, split.row);
             separators.push(&split.key, split.row);
             let children = vec![std::mem::take(self).into(), split.right.into()];
-            *self = Node::Branch(Arc::new(Branch { separators: separators.pack(0..2), children }));
+            *self = Node::Branch(Shared::new(Branch { separators: separators.pack(0..2), children }));
         }
         added
     }
@@ -101,14 +99,14 @@ impl Node {
                 if index < leaf.len() && leaf.row(index) == row && leaf.has_key(index, key) {
                     return (false, None);
                 }
-                let leaf = Arc::make_mut(leaf);
+                let leaf = Shared::make_mut(leaf);
                 leaf.insert(index, key, row);
                 let full = leaf.len() > LEAF_ENTRIES || (leaf.packed_size() > LEAF_BYTES && leaf.len() > 1);
                 (true, full.then(|| split_leaf(leaf, index)))
             }
             Node::Branch(branch) => {
                 let child = branch.child_for(Place { key, rank: Rank::After(row) });
-                let branch = Arc::make_mut(branch);
+                let branch = Shared::make_mut(branch);
                 let (added, split) = branch.children[child].node.insert(key, row);
                 branch.children[child].entries += usize::from(added);
                 let Some(split) = split else { return (added, None) };
@@ -128,13 +126,13 @@ impl Node {
                 let index = leaf.count_before(Place { key, rank: Rank::Before(row) });
                 let found = index < leaf.len() && leaf.row(index) == row && leaf.has_key(index, key);
                 if found {
-                    Arc::make_mut(leaf).remove(index);
+                    Shared::make_mut(leaf).remove(index);
                 }
                 found
             }
             Node::Branch(branch) => {
                 let child = branch.child_for(Place { key, rank: Rank::After(row) });
-                let branch = Arc::make_mut(branch);
+                let branch = Shared::make_mut(branch);
                 let removed = branch.children[child].node.remove(key, row);
                 branch.children[child].entries -= usize::from(removed);
                 if removed && branch.children[child].node.is_small() {
@@ -218,7 +216,7 @@ impl Branch {
                 fits.then(|| {
                     entries.append(left, 0..left.len());
                     entries.append(right, 0..right.len());
-                    Node::Leaf(Arc::new(entries.pack(0..entries.len())))
+                    Node::Leaf(Shared::new(entries.pack(0..entries.len())))
                 })
             }
             (Node::Branch(low), Node::Branch(high)) => {
@@ -229,7 +227,7 @@ impl Branch {
                     entries.append(&self.separators, left + 1..left + 2);
                     entries.append(&high.separators, 1..high.separators.len());
                     let children = low.children.iter().chain(&high.children).cloned().collect();
-                    Node::Branch(Arc::new(Branch { separators: entries.pack(0..entries.len()), children }))
+                    Node::Branch(Shared::new(Branch { separators: entries.pack(0..entries.len()), children }))
                 })
             }
             _ => unreachable!("all leaves are at the same depth"),
@@ -252,7 +250,7 @@ fn split_leaf(leaf: &mut Entries, index: usize) -> Split {
     leaf.key_into(leaf.len() - 1, &mut last);
     right.key_into(0, &mut key);
     let row = separator(&last, &mut key, right.row(0));
-    Split { key, row, right: Node::Leaf(Arc::new(right)) }
+    Split { key, row, right: Node::Leaf(Shared::new(right)) }
 }
 
 fn split_branch(branch: &mut Branch, index: usize) -> Split {
@@ -263,7 +261,7 @@ fn split_branch(branch: &mut Branch, index: usize) -> Split {
     let row = separators.row(0);
     let mut children = branch.children.split_off(at);
     children.reserve_exact(CHILDREN + 1 - children.len());
-    Split { key, row, right: Node::Branch(Arc::new(Branch { separators, children })) }
+    Split { key, row, right: Node::Branch(Shared::new(Branch { separators, children })) }
 }
 
 /// Shortens the first key of a right node, if it is long, to what tells it from the last key of the left one.

@@ -1,8 +1,7 @@
 //! A persistent radix tree from block numbers to chunks.
 
-use std::sync::Arc;
-
 use super::Chunk;
+use crate::Shared;
 
 const BITS: u32 = 4;
 const FANOUT: usize = 1 << BITS;
@@ -14,8 +13,8 @@ type Children = [Node; FANOUT];
 enum Node {
     #[default]
     Empty,
-    Branch(Arc<Children>),
-    Leaf(Arc<Chunk>),
+    Branch(Shared<Children>),
+    Leaf(Shared<Chunk>),
 }
 
 /// Chunks by block number. Cloning is O(1).
@@ -35,7 +34,7 @@ impl Blocks {
         block.checked_shr(BITS * self.height).unwrap_or(0) == 0
     }
 
-    pub(super) fn get(&self, block: u64) -> Option<&Arc<Chunk>> {
+    pub(super) fn get(&self, block: u64) -> Option<&Shared<Chunk>> {
         if !self.covers(block) {
             return None;
         }
@@ -54,7 +53,7 @@ impl Blocks {
     }
 
     /// The path to the chunk is unshared; whether the chunk is, is the caller's to see to.
-    pub(super) fn get_mut(&mut self, block: u64) -> Option<&mut Arc<Chunk>> {
+    pub(super) fn get_mut(&mut self, block: u64) -> Option<&mut Shared<Chunk>> {
         if !self.covers(block) {
             return None;
         }
@@ -66,29 +65,29 @@ impl Blocks {
                 Node::Leaf(chunk) => return Some(chunk),
                 Node::Branch(children) => {
                     level -= 1;
-                    node = &mut Arc::make_mut(children)[child_at(block, level)];
+                    node = &mut Shared::make_mut(children)[child_at(block, level)];
                 }
             }
         }
     }
 
-    pub(super) fn get_or_insert(&mut self, block: u64, new: impl FnOnce() -> Arc<Chunk>) -> &mut Arc<Chunk> {
+    pub(super) fn get_or_insert(&mut self, block: u64, new: impl FnOnce() -> Shared<Chunk>) -> &mut Shared<Chunk> {
         while !self.covers(block) {
             let below = std::mem::take(&mut self.root);
             if !matches!(below, Node::Empty) {
                 let mut children = Children::default();
                 children[0] = below;
-                self.root = Node::Branch(Arc::new(children));
+                self.root = Node::Branch(Shared::new(children));
             }
             self.height += 1;
         }
         let mut node = &mut self.root;
         for level in (0..self.height).rev() {
             if matches!(node, Node::Empty) {
-                *node = Node::Branch(Arc::default());
+                *node = Node::Branch(Shared::default());
             }
             match node {
-                Node::Branch(children) => node = &mut Arc::make_mut(children)[child_at(block, level)],
+                Node::Branch(children) => node = &mut Shared::make_mut(children)[child_at(block, level)],
                 Node::Empty | Node::Leaf(_) => unreachable!("above the leaves there are branches"),
             }
         }
@@ -101,8 +100,8 @@ impl Blocks {
         }
     }
 
-    pub(super) fn insert(&mut self, block: u64, chunk: Arc<Chunk>) {
-        let placed = Arc::clone(&chunk);
+    pub(super) fn insert(&mut self, block: u64, chunk: Shared<Chunk>) {
+        let placed = Shared::clone(&chunk);
         *self.get_or_insert(block, || placed) = chunk;
     }
 
@@ -116,7 +115,7 @@ impl Blocks {
     }
 
     /// The first chunk whose block number is not below `block`.
-    pub(super) fn at_or_after(&self, block: u64) -> Option<(u64, &Arc<Chunk>)> {
+    pub(super) fn at_or_after(&self, block: u64) -> Option<(u64, &Shared<Chunk>)> {
         if !self.covers(block) { None } else { first_below(&self.root, block, self.height) }
     }
 
@@ -139,7 +138,7 @@ impl Blocks {
 }
 
 /// `level` is the number of levels below `node`; the found number has the bits of `block` above them.
-fn first_below(node: &Node, block: u64, level: u32) -> Option<(u64, &Arc<Chunk>)> {
+fn first_below(node: &Node, block: u64, level: u32) -> Option<(u64, &Shared<Chunk>)> {
     match node {
         Node::Empty => None,
         Node::Leaf(chunk) => Some((block, chunk)),
@@ -161,7 +160,7 @@ fn remove_below(node: &mut Node, block: u64, level: u32) {
         Node::Empty => {}
         Node::Leaf(_) => *node = Node::Empty,
         Node::Branch(children) => {
-            let children = Arc::make_mut(children);
+            let children = Shared::make_mut(children);
             remove_below(&mut children[child_at(block, level - 1)], block, level - 1);
             if children.iter().all(|child| matches!(child, Node::Empty)) {
                 *node = Node::Empty;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use types::{Datum, Physical};
 
 use super::{CHUNK_ROWS, writers::Writers};
-use crate::{Bitmap, Column, Row, RowId, TxnId};
+use crate::{Bitmap, Column, Row, RowId, Shared, TxnId};
 
 /// Values of at least this size are given back at once when their row is deleted, smaller ones when the chunk is packed.
 const LARGE_VALUE: usize = 512;
@@ -88,7 +88,7 @@ impl Chunk {
             Some(distances) => distances.binary_search(&u16::try_from(distance).ok()?).ok()?,
             None => usize::try_from(distance).ok()?,
         };
-        (slot < self.slots() && self.presence.get(slot)).then_some(slot)
+        (slot < self.slots() && (self.live == self.slots() || self.presence.get(slot))).then_some(slot)
     }
 
     /// The writer of the row version in a slot.
@@ -98,7 +98,11 @@ impl Chunk {
 
     /// The row in a slot.
     pub fn row(&self, slot: usize) -> Row {
-        self.columns.iter().map(|column| column.datum(slot)).collect()
+        self.columns.iter().for_each(|column| column.prefetch(slot));
+        let mut row: Row = (0..self.columns.len()).map(|_| Datum::Null).collect();
+        let places = Arc::get_mut(&mut row).expect("nobody else has it yet");
+        self.columns.iter().zip(places).for_each(|(column, place)| column.put_datum(slot, place));
+        row
     }
 
     pub fn heap_size(&self) -> usize {
@@ -177,13 +181,22 @@ impl Chunk {
 
     /// Replaces the values that differ, so that the columns that stay the same stay shared.
     pub(super) fn update(&mut self, slot: usize, writer: TxnId, values: &[Datum]) {
-        for (column, value) in self.columns.iter_mut().zip(values) {
-            if !column.holds(slot, value) {
-                Arc::make_mut(column).set(slot, value);
+        // All is read before the first is written: the locked instruction that unshares a column lets no later read begin, and
+        // columns are far apart in memory.
+        let rewritten = self.writers.get(slot) != writer;
+        for (columns, values) in self.columns.chunks_mut(64).zip(values.chunks(64)) {
+            let changed = columns.iter().zip(values).enumerate();
+            let mut changed: u64 = changed.map(|(at, (column, value))| u64::from(!column.holds(slot, value)) << at).sum();
+            while changed != 0 {
+                let at = changed.trailing_zeros() as usize;
+                Arc::make_mut(&mut columns[at]).set(slot, &values[at]);
+                changed &= changed - 1;
             }
         }
-        let slots = self.slots();
-        self.writers.set(slot, writer, slots);
+        if rewritten {
+            let slots = self.slots();
+            self.writers.set(slot, writer, slots);
+        }
     }
 
     pub(super) fn update_attributes(&mut self, slot: usize, writer: TxnId, values: &[(usize, Datum)]) {
@@ -274,7 +287,7 @@ impl Chunk {
 }
 
 /// A chunk whose slots are all filled, from `start` on in these columns.
-pub(super) fn filled_chunk(first: RowId, writer: TxnId, columns: &[Arc<Column>], start: usize) -> Arc<Chunk> {
+pub(super) fn filled_chunk(first: RowId, writer: TxnId, columns: &[Arc<Column>], start: usize) -> Shared<Chunk> {
     let adopt = |column: &Arc<Column>| match column.len() {
         CHUNK_ROWS if column.is_compact() => Arc::clone(column),
         _ => {
@@ -283,7 +296,7 @@ pub(super) fn filled_chunk(first: RowId, writer: TxnId, columns: &[Arc<Column>],
             Arc::new(part)
         }
     };
-    Arc::new(Chunk {
+    Shared::new(Chunk {
         first,
         columns: columns.iter().map(adopt).collect(),
         presence: Bitmap::filled(CHUNK_ROWS, true),

@@ -1,7 +1,5 @@
 //! Who wrote the row in each slot of a chunk, compactly.
 
-use std::sync::Arc;
-
 use crate::TxnId;
 
 /// The writer of each slot. Chunks are often written by one transaction, and otherwise by neighbouring ones.
@@ -11,9 +9,9 @@ pub(super) enum Writers {
     /// `base + offset` of each slot.
     Near {
         base: u64,
-        offsets: Arc<Vec<u32>>,
+        offsets: Vec<u32>,
     },
-    Each(Arc<Vec<TxnId>>),
+    Each(Vec<TxnId>),
 }
 
 impl Writers {
@@ -40,13 +38,13 @@ impl Writers {
         }
         if let Writers::Near { base, offsets } = self {
             match writer.0.checked_sub(*base).and_then(|offset| u32::try_from(offset).ok()) {
-                Some(offset) => return put(Arc::make_mut(offsets), slot, offset),
+                Some(offset) => return put(offsets, slot, offset),
                 None => *self = Writers::of(self.to_vec(slots), writer),
             }
         }
         match self {
             Writers::Near { .. } => self.set(slot, writer, slots),
-            Writers::Each(writers) => put(Arc::make_mut(writers), slot, writer),
+            Writers::Each(writers) => put(writers, slot, writer),
             Writers::One(_) => unreachable!("replaced above"),
         }
     }
@@ -58,8 +56,8 @@ impl Writers {
         let most = all().max().expect("there is at least the one more");
         match u32::try_from(most - base) {
             // Room below the base as well would need a rebuild less often, but older transactions rarely write after newer ones.
-            Ok(_) => Writers::Near { base, offsets: Arc::new(writers.iter().map(|writer| (writer.0 - base) as u32).collect()) },
-            Err(_) => Writers::Each(Arc::new(writers)),
+            Ok(_) => Writers::Near { base, offsets: writers.iter().map(|writer| (writer.0 - base) as u32).collect() },
+            Err(_) => Writers::Each(writers),
         }
     }
 
