@@ -38,6 +38,11 @@ pub fn parse(sql: &str) -> Result<Vec<ParsedStatement>> {
     Ok(statements.collect())
 }
 
+/// Whether a text may nest so deeply that reading it takes many megabytes of stack.
+pub fn may_be_deep(sql: &str) -> bool {
+    crate::deep::may_be_deep(sql)
+}
+
 fn tree_of(sql: &str) -> Result<protobuf::ParseResult> {
     let read = |sql: &str| crate::deep::on_parser_stack(sql, || library::parse(sql))?;
     let refused = match read(sql) {

@@ -33,7 +33,7 @@ use clap::Parser;
 use failure::Failure;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static HEAP: heap::CountedHeap = heap::CountedHeap;
 
 fn main() -> ExitCode {
     let command_line = match CommandLine::try_parse() {

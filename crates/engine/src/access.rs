@@ -43,6 +43,14 @@ const SECRET_RELATIONS: [&str; 14] = [
     "pg_shmem_allocations",
 ];
 
+/// Those with stored passwords, which members of pg_read_all_data read no more than anybody else.
+const PASSWORDS: [&str; 2] = ["pg_authid", "pg_shadow"];
+
+fn is_one_of(target: AclTarget, names: &[&str]) -> bool {
+    let AclTarget::Relation(oid) = target else { return false };
+    builtins().system_relation(oid).is_some_and(|relation| names.contains(&relation.name))
+}
+
 /// Functions that only the superuser may call until somebody grants them, in order of number: PostgreSQL's, and pg_stop_server.
 const SECRET_FUNCTIONS: &[u32] = &[
     764, 765, 767, 2172, 2274, 2282, 2307, 2621, 2622, 2623, 2624, 2625, 2739, 2848, 3071, 3072, 3098, 3293, 3295, 3297, 3307,
@@ -119,7 +127,7 @@ impl Authority {
         let mut acl = Acl::default_for(kind, owner);
         if let AclTarget::Relation(oid) = target
             && let Some(relation) = builtins().system_relation(oid)
-            && !SECRET_RELATIONS.contains(&relation.name)
+            && !is_one_of(target, &SECRET_RELATIONS)
         {
             let privileges = match relation.name {
                 "pg_settings" => Privileges::SELECT.or(Privileges::UPDATE),
@@ -160,7 +168,7 @@ impl Authority {
         let (reads, writes) = (self.held.contains(&Oid::READ_ALL_DATA_ROLE), self.held.contains(&Oid::WRITE_ALL_DATA_ROLE));
         match kind {
             AclKind::Table | AclKind::Sequence => {
-                if reads {
+                if reads && !is_one_of(target, &PASSWORDS) {
                     held = held.or(Privileges::SELECT);
                 }
                 if writes {

@@ -131,6 +131,8 @@ impl Cluster {
             table_memory: Arc::default(),
             statistics: Arc::default(),
         };
+        self.memory.watch_cache(&database.plans);
+        self.memory.watch_cache(&database.shapes);
         self.databases.write().insert(name.into(), Arc::new(database));
     }
 

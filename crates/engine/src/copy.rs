@@ -7,6 +7,7 @@ mod encode;
 mod json_lines;
 mod options;
 mod parquet;
+mod pending_rows;
 
 use std::sync::Arc;
 

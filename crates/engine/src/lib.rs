@@ -28,6 +28,7 @@ pub mod process;
 pub mod session;
 pub mod settings;
 mod shape_cache;
+pub mod statement_class;
 mod statement_shape;
 mod statement_text;
 pub mod statistics;

@@ -5,25 +5,28 @@
 //! for [`SLAB`]s and keeps one in hand. The rule: what is charged is given back by the drop of whoever charged it
 //! ([`executor::Reservation`]), so that errors and cancellations need no code of their own.
 //!
-//! Counting cannot see everything (old versions that snapshots keep alive, fragments of the allocator). Past its limit by a twentieth in
-//! resident memory, the server therefore grants nothing large, whatever has been counted.
+//! Counting by name cannot see everything: plans in caches, old versions that snapshots keep alive, what a function holds for a while. So
+//! whoever asks is refused too when the process as a whole would pass the limit ([`process`]), whatever has been charged.
 
+mod process;
 mod tables;
 
 use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
-    time::Instant,
 };
 
 use executor::MemoryBudget;
 pub use executor::Reservation;
 use parking_lot::RwLock;
+use process::ProcessMemory;
+pub use process::{machine_bytes, resident_bytes};
 use types::{Error, Oid, Result, SqlState};
 
+pub(crate) use process::Cache;
 pub(crate) use tables::{TableMemory, WrittenTables};
 
 /// A session's share of its user's memory comes in steps of this.
@@ -32,8 +35,10 @@ const SLAB: usize = 8 * 1024;
 const IN_HAND: usize = 4 * SLAB;
 /// What a session holds from its beginning: its structures, settings and the connection's buffers.
 pub(crate) const SESSION_BYTES: usize = 24 * 1024;
-/// What the process comes to hold by running: the rest of its program, tables of built-in facts.
-const LATER_RESIDENT: usize = 12 * 1024 * 1024;
+/// A session that holds less is let go on to its end with small grants while others fill the server.
+const SMALL_SESSION: usize = 256 * 1024;
+/// Out of this part of the server's memory, beyond what everybody may take.
+const SMALL_PART: usize = 32;
 /// More than is ever there, and little enough to be added up.
 const MOST: usize = 1 << 60;
 
@@ -46,8 +51,7 @@ struct Pool {
 
 impl Pool {
     /// Adds to the counter unless that passes the limit.
-    fn take(&self, bytes: usize) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
+    fn take_within(&self, bytes: usize, limit: usize) -> bool {
         let fits = |used: usize| limit == 0 || used.saturating_add(bytes) <= limit;
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| fits(used).then(|| used.saturating_add(bytes)))
@@ -66,17 +70,14 @@ impl Pool {
 }
 
 /// The memory of the whole server.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ServerMemory {
     pool: Pool,
     /// As configured.
     limit: AtomicUsize,
     per_user: AtomicUsize,
     users: RwLock<HashMap<Oid, Arc<UserMemory>>>,
-    started: Instant,
-    /// Resident memory when last looked at, and when that was, in milliseconds since the start.
-    resident: AtomicUsize,
-    looked_at_ms: AtomicU64,
+    process: ProcessMemory,
 }
 
 /// The memory of one user: its sessions' and its tables'.
@@ -100,25 +101,11 @@ fn out_of_memory() -> Error {
     Error::new(SqlState::OUT_OF_MEMORY, "cannot allocate memory for transaction")
 }
 
-impl Default for ServerMemory {
-    fn default() -> ServerMemory {
-        ServerMemory {
-            pool: Pool::default(),
-            limit: AtomicUsize::new(0),
-            per_user: AtomicUsize::new(0),
-            users: RwLock::default(),
-            started: Instant::now(),
-            resident: AtomicUsize::new(0),
-            looked_at_ms: AtomicU64::new(0),
-        }
-    }
-}
-
 impl ServerMemory {
     /// Sets the limits of every user and of the server, in bytes; 0 is none. What the process holds before its first session counts.
     pub(crate) fn set_limits(&self, per_user: usize, server: usize) {
         if self.pool.used.load(Ordering::Relaxed) == 0 && server > 0 {
-            self.pool.add(resident_bytes().unwrap_or(0) + LATER_RESIDENT);
+            self.pool.add(self.process.begin());
         }
         self.limit.store(server, Ordering::Relaxed);
         // A tenth is for what allocators keep between and behind the blocks they give out.
@@ -159,53 +146,46 @@ impl ServerMemory {
         self.limit.load(Ordering::Relaxed)
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        self.has_resident_room(bytes) && self.pool.take(bytes)
+    /// Has a cache emptied when the process runs out of memory.
+    pub(crate) fn watch_cache(&self, cache: &Arc<impl Cache + 'static>) {
+        self.process.watch_cache(Arc::downgrade(cache) as _);
     }
 
-    /// What counting has missed must not bring the process down.
-    fn has_resident_room(&self, bytes: usize) -> bool {
-        /// Smaller grants are let through, so that sessions can go on to their ends.
-        const LARGE: usize = 64 * 1024;
-        const STALE_MS: u64 = 20;
-        let limit = self.limit();
-        // Memory that has been freed may stay with the allocator for a while: low counts are believed.
-        if limit == 0 || bytes < LARGE || self.used() < limit / 2 {
-            return true;
-        }
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let looked_at_ms = self.looked_at_ms.load(Ordering::Relaxed);
-        if now_ms.saturating_sub(looked_at_ms) >= STALE_MS || looked_at_ms == 0 {
-            self.looked_at_ms.store(now_ms.max(1), Ordering::Relaxed);
-            self.resident.store(resident_bytes().unwrap_or(0), Ordering::Relaxed);
-        }
-        self.resident.load(Ordering::Relaxed) <= limit + limit / 20
+    /// Errors: 53200 when the process has no room for so much more, which nobody is charged for.
+    pub(crate) fn check_process(&self, bytes: usize) -> Result<()> {
+        if self.process.has_room(self.limit(), bytes, false) { Ok(()) } else { Err(out_of_memory()) }
+    }
+
+    fn take(&self, bytes: usize, asking: Asking) -> bool {
+        let (limit, is_small) = (self.pool.limit.load(Ordering::Relaxed), asking == Asking::Small);
+        let slack = if is_small { limit / SMALL_PART } else { 0 };
+        self.process.has_room(self.limit(), bytes, is_small) && self.pool.take_within(bytes, limit + slack)
     }
 }
 
-/// Resident memory of the process, where the system tells.
-pub fn resident_bytes() -> Option<usize> {
-    let pages: usize = std::fs::read_to_string("/proc/self/statm").ok()?.split(' ').nth(1)?.parse().ok()?;
-    pages.checked_mul(4096)
-}
-
-/// Memory that the machine, or the control group the process runs in, has.
-pub fn machine_bytes() -> Option<usize> {
-    let information = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = information.lines().find(|line| line.starts_with("MemTotal:"))?;
-    let total = line.split_whitespace().nth(1)?.parse::<usize>().ok()?.checked_mul(1024)?;
-    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let group = group.iter().find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<usize>().ok());
-    Some(group.map_or(total, |group| group.min(total)))
+/// Who asks for memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    /// A session that holds little, for little more.
+    Small,
+    /// Anybody else.
+    Any,
+    /// A statement that only deletes.
+    ToDelete,
 }
 
 impl UserMemory {
-    fn take(&self, bytes: usize) -> Result<()> {
-        if !self.pool.take(bytes) {
+    fn take(&self, bytes: usize, asking: Asking) -> Result<()> {
+        let mut limit = self.pool.limit.load(Ordering::Relaxed);
+        if asking == Asking::ToDelete {
+            // They are what makes room. Until they commit their rows are there several times.
+            limit = limit.saturating_mul(2);
+        }
+        if !self.pool.take_within(bytes, limit) {
             let message = format!("memory limit exceeded for user '{}'", self.name.read());
             return Err(Error::new(SqlState::OUT_OF_MEMORY, message));
         }
-        if !self.server.take(bytes) {
+        if !self.server.take(bytes, asking) {
             self.pool.give_back(bytes);
             return Err(out_of_memory());
         }
@@ -225,7 +205,7 @@ impl UserMemory {
 
     /// Errors: 53200 when so much more would pass a limit.
     pub(crate) fn check(&self, bytes: usize) -> Result<()> {
-        self.take(bytes.min(MOST))?;
+        self.take(bytes.min(MOST), Asking::Any)?;
         self.give_back(bytes.min(MOST));
         Ok(())
     }
@@ -252,19 +232,26 @@ impl SessionMemory {
     }
 }
 
-impl MemoryBudget for SessionMemory {
-    fn grow(&self, bytes: usize) -> Result<()> {
+impl SessionMemory {
+    fn grow_as(&self, bytes: usize, asking: Asking) -> Result<()> {
         let bytes = bytes.min(MOST);
         let used = self.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let asking = if asking == Asking::Any && used < SMALL_SESSION { Asking::Small } else { asking };
         let granted = self.granted.load(Ordering::Relaxed);
         if used <= granted {
-            return Ok(());
+            // Granted before; but what has not been asked for may have filled the process since.
+            let server = &self.user.server;
+            if asking == Asking::Small || server.process.has_room(server.limit(), 0, false) {
+                return Ok(());
+            }
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(out_of_memory());
         }
         let missing = used - granted;
         let slabs = missing.next_multiple_of(SLAB);
-        let taken = match self.user.take(slabs) {
+        let taken = match self.user.take(slabs, asking) {
             Ok(()) => Ok(slabs),
-            Err(_) => self.user.take(missing).map(|()| missing),
+            Err(_) => self.user.take(missing, asking).map(|()| missing),
         };
         match taken {
             Ok(taken) => {
@@ -276,6 +263,17 @@ impl MemoryBudget for SessionMemory {
                 Err(error)
             }
         }
+    }
+}
+
+impl MemoryBudget for SessionMemory {
+    fn grow(&self, bytes: usize) -> Result<()> {
+        self.grow_as(bytes, Asking::Any)
+    }
+
+    fn grow_to_delete(&self, bytes: usize) -> Result<()> {
+        self.grow_as(bytes, Asking::ToDelete)
+            .map_err(|error| error.hint("Delete fewer rows at a time, or all of them with TRUNCATE, which needs no room."))
     }
 
     fn shrink(&self, bytes: usize) {

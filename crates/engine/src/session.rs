@@ -117,7 +117,7 @@ impl Session {
     pub fn parse(&mut self, sql: &str) -> Result<Vec<ParsedStatement>> {
         self.shared.cancellation.clear();
         self.shared.statement_started(sql, clock::now());
-        match binder::parse::parse(sql) {
+        match self.check_room_to_parse(sql).and_then(|()| binder::parse::parse(sql)) {
             Ok(statements) => {
                 self.in_script = statements.len() > 1;
                 Ok(statements)
@@ -130,6 +130,10 @@ impl Session {
     pub(crate) fn failed(&mut self, error: Error, sql: &str) -> Error {
         self.note_error(&error);
         self.fail_transaction();
+        if error.sqlstate() == SqlState::OUT_OF_MEMORY {
+            // What has been freed on this thread is of use to the others only when it is given back.
+            heap::give_back_freed();
+        }
         position_in_characters(error, sql)
     }
 

@@ -14,7 +14,7 @@ use types::{Datum, Result};
 
 use crate::{
     memory::Reservation,
-    node::{Compiler, Node, Operator, layout, pick, positions},
+    node::{Compiler, Held, Node, Operator, layout, pick, positions},
     row_key::datums_key,
     run::Run,
 };
@@ -150,6 +150,10 @@ impl Node for CteScanNode {
 }
 
 impl Operator for CteScan {
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.state.lock().memory.peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         let query = &run.shared.prepared.ctes[self.node.cte.0 as usize];
         let batch = self.state.lock().batch(self.next, &query.positions)?;

@@ -11,7 +11,7 @@ use types::{Error, Physical, Result};
 use crate::{
     insert::returning,
     new_row::row_of,
-    node::{Compiler, Node, Operator, Typed, columns, layout, position},
+    node::{Compiler, Held, Node, Operator, Typed, columns, layout, position},
     run::{Run, WriteSize},
     update::{old_rows, untouched},
 };
@@ -57,6 +57,10 @@ impl Node for DeleteNode {
 }
 
 impl Operator for Delete {
+    fn held(&self, run: &Run) -> Held {
+        Held::bytes(run.shared.write_memory.lock().peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         while let Some(batch) = self.source.next(run)? {
             run.context.check_cancelled()?;

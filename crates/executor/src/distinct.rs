@@ -43,8 +43,8 @@ impl Node for DistinctNode {
 }
 
 impl Operator for Distinct {
-    fn held(&self) -> Held {
-        Held { bytes: self.memory.peak(), ..Held::default() }
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.memory.peak())
     }
 
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {

@@ -12,7 +12,7 @@ use storage::Column;
 use types::{Datum, Physical, Record, Result, SqlType};
 
 use crate::{
-    BATCH_ROWS,
+    BATCH_BYTES, BATCH_ROWS,
     node::{Node, Operator, Typed},
     project_set::Set,
     run::Run,
@@ -89,7 +89,9 @@ impl Operator for FunctionScan {
         let mut output: Vec<Column> = self.node.physical.iter().map(|ty| Column::new(*ty)).collect();
         let mut len = 0;
         let mut row = Vec::with_capacity(output.len());
-        while len < BATCH_ROWS.min(self.wanted) {
+        while len < BATCH_ROWS.min(self.wanted)
+            && (len % 16 > 0 || output.iter().map(Column::heap_size).sum::<usize>() < BATCH_BYTES)
+        {
             row.clear();
             let mut any = false;
             for (rows, (_, types)) in running.iter_mut().zip(&self.node.calls) {

@@ -59,6 +59,8 @@ struct Groups {
     unaccounted: usize,
     /// For the table of keys.
     table_memory: Reservation,
+    /// For how many groups there is a place.
+    places: usize,
 }
 
 impl Groups {
@@ -72,6 +74,7 @@ impl Groups {
             accounted: 0,
             unaccounted: 0,
             table_memory: run.reservation(),
+            places: 0,
         })
     }
 
@@ -95,6 +98,11 @@ impl Groups {
             }
         }
         let count = self.len();
+        if count > self.places {
+            // The places of the groups' states double now: they are there twice while they move.
+            self.places = count.max(2 * self.places);
+            self.table_memory.beside().grow(2 * self.heap_size())?;
+        }
         for (feed, call) in self.feeds.iter_mut().zip(&node.calls) {
             feed.add(call, &groups, count, batch, &run.context)?;
         }
@@ -188,8 +196,8 @@ impl Aggregate {
 }
 
 impl Operator for Aggregate {
-    fn held(&self) -> Held {
-        Held { bytes: self.memory.peak(), ..Held::default() }
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.memory.peak())
     }
 
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {

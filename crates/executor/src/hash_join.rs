@@ -152,7 +152,7 @@ impl HashJoinNode {
 }
 
 impl Operator for HashJoin {
-    fn held(&self) -> Held {
+    fn held(&self, _run: &Run) -> Held {
         Held { bytes: self.memory.peak(), rows: self.built.as_ref().map_or(0, |built| built.count), bounded: false }
     }
 

@@ -12,7 +12,7 @@ use types::Result;
 
 use crate::{
     new_row::NewRows,
-    node::{Compiler, Node, Operator, Typed, columns, compile_all, layout},
+    node::{Compiler, Held, Node, Operator, Typed, columns, compile_all, layout},
     on_conflict::{Conflicts, OnConflictNode},
     run::{Run, WriteSize},
 };
@@ -64,6 +64,10 @@ impl Node for InsertNode {
 }
 
 impl Operator for Insert {
+    fn held(&self, run: &Run) -> Held {
+        Held::bytes(run.shared.write_memory.lock().peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         while let Some(source) = self.source.next(run)? {
             run.context.check_cancelled()?;

@@ -82,7 +82,7 @@ impl Operator for Running {
         let begun = Instant::now();
         let batch = self.operator.next(run)?;
         let step = begun.elapsed() + std::mem::take(&mut self.spent);
-        let held = self.operator.held();
+        let held = self.operator.held(run);
         let first = !std::mem::replace(&mut self.started, true);
         let rows = batch.as_ref().map_or(0, |batch| batch.len as u64);
         if let Some(instrumentation) = &run.shared.instrumentation {
@@ -100,8 +100,8 @@ impl Operator for Running {
         Ok(batch)
     }
 
-    fn held(&self) -> Held {
-        self.operator.held()
+    fn held(&self, run: &Run) -> Held {
+        self.operator.held(run)
     }
 
     fn bound(&mut self, rows: usize) {

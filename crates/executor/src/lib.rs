@@ -59,3 +59,5 @@ pub use run::Tables;
 
 /// Rows that operators aim to pass at a time.
 pub(crate) const BATCH_ROWS: usize = 1024;
+/// A batch of rows that are made one by one ends when it holds so much.
+pub(crate) const BATCH_BYTES: usize = 1024 * 1024;

@@ -9,6 +9,10 @@ use types::Result;
 pub trait MemoryBudget: Send + Sync {
     /// Errors: 53200 when so many more bytes are not to be had.
     fn grow(&self, bytes: usize) -> Result<()>;
+    /// The same for a statement that only deletes, and so makes room: it may use a reserve.
+    fn grow_to_delete(&self, bytes: usize) -> Result<()> {
+        self.grow(bytes)
+    }
     fn shrink(&self, bytes: usize);
 }
 
@@ -42,8 +46,17 @@ impl Reservation {
 
     /// Errors: 53200; it then holds what it held before.
     pub fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.grow_by(bytes, |budget| budget.grow(bytes))
+    }
+
+    /// The same for a statement that only deletes.
+    pub(crate) fn grow_to_delete(&mut self, bytes: usize) -> Result<()> {
+        self.grow_by(bytes, |budget| budget.grow_to_delete(bytes))
+    }
+
+    fn grow_by(&mut self, bytes: usize, ask: impl FnOnce(&dyn MemoryBudget) -> Result<()>) -> Result<()> {
         if let Some(budget) = &self.budget {
-            budget.grow(bytes)?;
+            ask(&**budget)?;
         }
         self.bytes = self.bytes.saturating_add(bytes);
         self.peak = self.peak.max(self.bytes);

@@ -10,7 +10,7 @@ use types::{Datum, Physical, Result};
 use crate::{
     BATCH_ROWS,
     memory::{Reservation, batch_size},
-    node::{Compiler, Node, Operator, layout},
+    node::{Compiler, Held, Node, Operator, layout},
     row_key::concatenate,
     run::Run,
 };
@@ -86,6 +86,10 @@ impl Node for NestedLoopNode {
 }
 
 impl Operator for NestedLoop {
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.memory.peak().max(self.ready_memory.peak()))
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         loop {
             if let Some(batch) = self.ready.pop_front() {

@@ -27,13 +27,19 @@ pub struct Held {
     pub bounded: bool,
 }
 
+impl Held {
+    pub(crate) fn bytes(bytes: usize) -> Held {
+        Held { bytes, ..Held::default() }
+    }
+}
+
 /// A running operator.
 pub(crate) trait Operator: Send {
     /// The next rows; batches are not empty. None when there are no more, and from then on.
     fn next(&mut self, run: &Run) -> Result<Option<Batch>>;
 
     /// What it has held in memory at most, where that is worth telling (EXPLAIN ANALYZE).
-    fn held(&self) -> Held {
+    fn held(&self, _run: &Run) -> Held {
         Held::default()
     }
 

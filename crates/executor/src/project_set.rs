@@ -8,7 +8,7 @@ use storage::Column;
 use types::{Datum, Physical, Result, SqlType};
 
 use crate::{
-    BATCH_ROWS,
+    BATCH_BYTES, BATCH_ROWS,
     function_scan::record,
     node::{Compiler, Node, Operator, Typed, compile_all, layout},
     run::Run,
@@ -79,7 +79,7 @@ impl Operator for ProjectSet {
         let wanted = BATCH_ROWS.min(self.wanted);
         let mut output: Vec<Column> = self.node.physical.iter().map(|ty| Column::new(*ty)).collect();
         let mut len = 0;
-        while len < wanted {
+        while len < wanted && (len % 16 > 0 || output.iter().map(Column::heap_size).sum::<usize>() < BATCH_BYTES) {
             if self.running.iter().all(Option::is_none) && !self.start_row(run)? {
                 break;
             }

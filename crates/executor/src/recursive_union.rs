@@ -9,7 +9,7 @@ use types::{Error, Result, SqlType};
 use crate::{
     key_table::KeyTable,
     memory::{Reservation, batch_size},
-    node::{Compiler, Node, Operator, layout, pick, positions},
+    node::{Compiler, Held, Node, Operator, layout, pick, positions},
     run::{Run, WorkTable},
 };
 
@@ -69,6 +69,10 @@ impl Node for RecursiveUnionNode {
 }
 
 impl Operator for RecursiveUnion {
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.seen_memory.peak() + self.fresh_memory.peak() + self.work_memory.peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         let (mut numbers, mut new) = (Vec::new(), Vec::new());
         while !self.done {

@@ -56,17 +56,18 @@ pub(crate) struct WriteSize {
     bytes: usize,
     /// Rows that are there are locked; new ones only have their keys locked.
     locks_rows: bool,
+    deletes: bool,
 }
 
 impl WriteSize {
     pub(crate) fn inserted(rows: &Batch) -> WriteSize {
-        WriteSize { rows: rows.len, bytes: batch_size(rows), locks_rows: false }
+        WriteSize { rows: rows.len, bytes: batch_size(rows), locks_rows: false, deletes: false }
     }
 
     /// Of rows that are deleted, or updated from the first to the second.
     pub(crate) fn changed(old: &Batch, new: Option<&Batch>) -> WriteSize {
         let size = |batch: &Batch| batch_size(batch) + batch.len * batch.columns.len() * size_of::<Datum>();
-        WriteSize { rows: old.len, bytes: size(old) + new.map_or(0, size), locks_rows: true }
+        WriteSize { rows: old.len, bytes: size(old) + new.map_or(0, size), locks_rows: true, deletes: new.is_none() }
     }
 }
 
@@ -127,7 +128,14 @@ impl Shared {
     ) -> Result<T> {
         // Once they are staged they stand in the change set and, before or at commit, in the table; each row and key has its lock.
         let locks = (relation.indexes.len() + usize::from(size.locks_rows)) * size.rows * LOCK_BYTES;
-        self.write_memory.lock().grow(size.bytes.saturating_mul(2).saturating_add(locks))?;
+        let bytes = size.bytes.saturating_mul(2).saturating_add(locks);
+        let mut memory = self.write_memory.lock();
+        if size.deletes && self.prepared.query.command == Command::Delete {
+            memory.grow_to_delete(bytes)
+        } else {
+            memory.grow(bytes)
+        }?;
+        drop(memory);
         let table = relation.storage().ok_or_else(|| Error::internal("a relation without rows is written"))?;
         let mut writes = self.writes.lock();
         let at = match writes.tables.iter().position(|writes| writes.table == table) {

@@ -10,7 +10,7 @@ use crate::{
     BATCH_ROWS,
     key_table::{KeyTable, NONE},
     memory::{Reservation, batch_size},
-    node::{Compiler, Node, Operator, layout, pick, positions},
+    node::{Compiler, Held, Node, Operator, layout, pick, positions},
     row_key::concatenate,
     run::Run,
 };
@@ -103,6 +103,10 @@ impl SetOperation {
 }
 
 impl Operator for SetOperation {
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.memory.peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         if self.result.is_none() {
             self.result = Some(self.compute(run)?);

@@ -109,7 +109,7 @@ impl Operator for Sort {
         Ok(Some(rows))
     }
 
-    fn held(&self) -> Held {
+    fn held(&self, _run: &Run) -> Held {
         Held { bytes: self.memory.peak(), rows: 0, bounded: self.wanted < usize::MAX }
     }
 

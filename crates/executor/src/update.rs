@@ -11,7 +11,7 @@ use types::{Datum, Error, Result};
 use crate::{
     insert::returning,
     new_row::{NewRows, row_of},
-    node::{Compiler, Node, Operator, Typed, columns, layout, position},
+    node::{Compiler, Held, Node, Operator, Typed, columns, layout, position},
     run::{Run, WriteSize},
 };
 
@@ -89,6 +89,10 @@ pub(crate) fn old_rows(source: &Batch, old_row: &[Option<usize>], physical: &[ty
 }
 
 impl Operator for Update {
+    fn held(&self, run: &Run) -> Held {
+        Held::bytes(run.shared.write_memory.lock().peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         while let Some(batch) = self.source.next(run)? {
             run.context.check_cancelled()?;

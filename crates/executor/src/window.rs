@@ -17,7 +17,7 @@ use crate::{
     BATCH_ROWS,
     hash_aggregate::Call,
     memory::Reservation,
-    node::{Compiler, Node, Operator, Typed, layout},
+    node::{Compiler, Held, Node, Operator, Typed, layout},
     row_key::concatenate,
     run::Run,
     sort_key::SortKeys,
@@ -222,6 +222,10 @@ impl WindowOperator {
 }
 
 impl Operator for WindowOperator {
+    fn held(&self, _run: &Run) -> Held {
+        Held::bytes(self.memory.peak())
+    }
+
     fn next(&mut self, run: &Run) -> Result<Option<Batch>> {
         if self.result.is_none() {
             self.result = Some(self.compute(run)?);

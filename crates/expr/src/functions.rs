@@ -47,6 +47,7 @@ pub mod numeric;
 pub mod quoting;
 pub mod regex;
 pub mod regexp;
+pub(crate) mod room;
 pub mod scalar;
 pub mod system;
 pub mod text;

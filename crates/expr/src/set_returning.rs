@@ -55,6 +55,7 @@ pub fn call(
     if function.strict && arguments.iter().any(|(datum, _)| datum.is_null()) {
         return Ok(none());
     }
+    functions::room::check_set(arguments, context)?;
     let call = Call { arguments, result_type, columns, context };
     let name = function.name;
     let rows = match function.source {

@@ -2,7 +2,7 @@
 //!
 //! **Invariants.** A network thread never waits for the file: a record that finds the queue full is counted, and the count is written when
 //! there is room again ([`writer`]). No secret gets in: values of parameters and texts of errors are never recorded, and a statement that
-//! may hold a password is recorded up to its first literal ([`statement_class`]).
+//! may hold a password is recorded up to its first literal ([`engine::statement_class`]).
 
 use std::{
     net::SocketAddr,
@@ -11,12 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use engine::statement_class::{self, Class};
 use types::{Error, SqlState};
 
-pub(crate) mod statement_class;
 mod writer;
 
-use statement_class::Class;
 pub use writer::Rotation;
 use writer::Writer;
 
@@ -29,6 +28,16 @@ pub enum Scope {
     /// Those, and what changes data.
     Mod,
     All,
+}
+
+impl Scope {
+    fn includes(self, class: Class) -> bool {
+        match class {
+            Class::Ddl | Class::Role => self >= Scope::Ddl,
+            Class::Write => self >= Scope::Mod,
+            Class::Read | Class::Transaction | Class::Misc => self == Scope::All,
+        }
+    }
 }
 
 /// What is recorded, and where.
@@ -169,7 +178,7 @@ impl Running {
             None if state.is_some() && statement_class::is_commit(&self.text) => "rollback",
             _ => "statement",
         };
-        if event == "statement" && !class.is_in(self.audit.options.statements) {
+        if event == "statement" && !self.audit.options.statements.includes(class) {
             return;
         }
         let rows = rows.or_else(|| tag?.rsplit_once(' ')?.1.parse().ok());

@@ -2,10 +2,11 @@
 //! TLS channel where there is one (RFC 5929, tls-server-end-point).
 //!
 //! **Invariants.** A role that does not exist costs a guesser as much as one that does, and looks the same. A failed attempt makes the next
-//! one for that name and address wait. Trust is for this machine only, whatever address the server listens on.
+//! one for that name and address wait; many, over whatever names, make those of their address wait. Trust is for this machine only, whatever address the server listens on.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    hash::Hash,
     io,
     net::IpAddr,
     sync::LazyLock,
@@ -46,11 +47,24 @@ const LONGEST_DELAY: Duration = Duration::from_secs(5);
 /// Failures that are older than this do not count.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// Failed attempts by name and address.
-#[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<(String, Option<IpAddr>), Failed>>);
+/// So many failures of an address, whatever the names, are slips of its users.
+const SLIPS_OF_ADDRESS: u32 = 20;
 
-/// What has failed for one name and address.
+/// Failed attempts: by name and address, and by address for guesses that are spread over many names.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<Attempts>);
+
+#[derive(Default)]
+struct Attempts {
+    by_name: HashMap<Origin, Failed>,
+    by_address: HashMap<Option<IpAddr>, Failed>,
+    /// Names that have come in from their address, and need not wait for what others do there.
+    known: HashSet<Origin>,
+}
+
+type Origin = (String, Option<IpAddr>);
+
+/// What has failed.
 struct Failed {
     count: u32,
     last: Instant,
@@ -58,37 +72,68 @@ struct Failed {
     next: Instant,
 }
 
-impl Failures {
-    /// How long this attempt has to wait: a tenth of a second after the second failure, then twice as long each time, and after all other
-    /// attempts that wait.
-    fn delay(&self, user: &str, address: Option<IpAddr>) -> Duration {
-        let now = Instant::now();
-        match self.0.lock().get_mut(&(user.to_owned(), address)) {
-            Some(failed) if now.duration_since(failed.last) < FORGOTTEN_AFTER && failed.count > 1 => {
-                let delay = Duration::from_millis(100 << (failed.count - 2).min(6)).min(LONGEST_DELAY);
-                failed.next = failed.next.max(now) + delay;
-                failed.next - now
-            }
-            _ => Duration::ZERO,
+impl Failed {
+    /// How long an attempt has to wait: a tenth of a second after the first failure that is not free, then twice as long each time, and
+    /// after all other attempts that wait.
+    fn delay(&mut self, free: u32, now: Instant) -> Duration {
+        if now.duration_since(self.last) >= FORGOTTEN_AFTER || self.count <= free {
+            return Duration::ZERO;
         }
+        let delay = Duration::from_millis(100 << (self.count - free - 1).min(6)).min(LONGEST_DELAY);
+        self.next = self.next.max(now) + delay;
+        self.next - now
     }
 
-    fn failed(&self, user: &str, address: Option<IpAddr>) {
-        let mut failures = self.0.lock();
-        let now = Instant::now();
-        if failures.len() >= REMEMBERED {
-            failures.retain(|_, failed| now.duration_since(failed.last) < FORGOTTEN_AFTER);
+    fn note<K: Hash + Eq>(attempts: &mut HashMap<K, Failed>, key: K, now: Instant) {
+        if attempts.len() >= REMEMBERED {
+            attempts.retain(|_, failed| now.duration_since(failed.last) < FORGOTTEN_AFTER);
         }
-        if failures.len() >= REMEMBERED {
-            failures.clear();
+        if attempts.len() >= REMEMBERED {
+            attempts.clear();
         }
-        let entry = failures.entry((user.to_owned(), address)).or_insert(Failed { count: 0, last: now, next: now });
+        let entry = attempts.entry(key).or_insert(Failed { count: 0, last: now, next: now });
+        if now.duration_since(entry.last) >= FORGOTTEN_AFTER {
+            entry.count = 0;
+        }
         entry.count = entry.count.saturating_add(1);
         entry.last = now;
     }
+}
+
+/// Whoever has one IPv6 address has a whole network of them.
+fn network(address: Option<IpAddr>) -> Option<IpAddr> {
+    address.map(|address| match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+    })
+}
+
+impl Failures {
+    fn delay(&self, user: &str, address: Option<IpAddr>) -> Duration {
+        let (now, mut attempts) = (Instant::now(), self.0.lock());
+        let origin = (user.to_owned(), address);
+        let of_name = attempts.by_name.get_mut(&origin).map_or(Duration::ZERO, |failed| failed.delay(1, now));
+        if attempts.known.contains(&origin) {
+            return of_name;
+        }
+        let of_address = attempts.by_address.get_mut(&network(address)).map(|failed| failed.delay(SLIPS_OF_ADDRESS, now));
+        of_name.max(of_address.unwrap_or_default())
+    }
+
+    fn failed(&self, user: &str, address: Option<IpAddr>) {
+        let (now, mut attempts) = (Instant::now(), self.0.lock());
+        Failed::note(&mut attempts.by_name, (user.to_owned(), address), now);
+        Failed::note(&mut attempts.by_address, network(address), now);
+    }
 
     fn succeeded(&self, user: &str, address: Option<IpAddr>) {
-        self.0.lock().remove(&(user.to_owned(), address));
+        let mut attempts = self.0.lock();
+        let origin = (user.to_owned(), address);
+        attempts.by_name.remove(&origin);
+        if attempts.known.len() >= REMEMBERED {
+            attempts.known.clear();
+        }
+        attempts.known.insert(origin);
     }
 }
 
@@ -431,5 +476,22 @@ mod tests {
         assert!(failures.delay("ann", None) >= LONGEST_DELAY);
         failures.succeeded("ann", None);
         assert_eq!(failures.delay("ann", None), Duration::ZERO);
+    }
+
+    #[test]
+    fn guesses_spread_over_names_make_their_address_wait() {
+        let failures = Failures::default();
+        let (here, there) = (Some([10, 0, 0, 1].into()), Some([10, 0, 0, 2].into()));
+        failures.succeeded("regular", here);
+        (0..SLIPS_OF_ADDRESS).for_each(|number| failures.failed(&format!("user{number}"), here));
+        assert_eq!(failures.delay("another", here), Duration::ZERO, "slips are free");
+        (0..10).for_each(|number| failures.failed(&format!("other{number}"), here));
+        assert!(failures.delay("another", here) >= LONGEST_DELAY);
+        assert!(failures.delay("yet another", here) >= 2 * LONGEST_DELAY - Duration::from_secs(1), "one after the other");
+        assert_eq!(failures.delay("another", there), Duration::ZERO);
+        assert_eq!(failures.delay("regular", here), Duration::ZERO, "who has come in from there does not wait for others");
+        let v6 = |last: u16| Some(IpAddr::from([0x2001, 0xdb8, 0, 7, 0, 0, 0, last]));
+        (0..40).for_each(|number| failures.failed(&format!("user{number}"), v6(number)));
+        assert!(failures.delay("another", v6(99)) >= LONGEST_DELAY, "one network");
     }
 }

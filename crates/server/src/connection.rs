@@ -243,8 +243,8 @@ impl Connection {
             return Ok(());
         }
         let memory = self.input_memory.get_or_insert_with(|| session.reservation());
-        // The buffer doubles when it is full.
-        let wanted = 2 * self.input.capacity();
+        // The buffer doubles when it is full, and what came is there once more as values.
+        let wanted = 3 * self.input.capacity();
         memory.shrink(memory.bytes().saturating_sub(wanted));
         memory.grow(wanted.saturating_sub(memory.bytes()))
     }

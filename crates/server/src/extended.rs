@@ -180,6 +180,9 @@ fn bind_portal(session: &mut Session, bind: Bind) -> Result<(), Error> {
     let mut parameters = Vec::with_capacity(bind.parameters.len());
     for (at, bytes) in bind.parameters.iter().enumerate() {
         let ty = statement.parameters.get(at).copied().unwrap_or(SqlType::TEXT);
+        if let Some(bytes) = bytes {
+            session.check_room_for_parameter(bytes, ty)?;
+        }
         let value = match bytes {
             None => Datum::Null,
             Some(bytes) if backend::format_of(&bind.parameter_formats, at) == 1 => datum_from_binary(bytes, ty, &*resolver)

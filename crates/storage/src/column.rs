@@ -221,6 +221,19 @@ impl Column {
         );
     }
 
+    /// All rows, in a column without room to grow; this one is empty then and keeps its room for the next.
+    pub fn take_compact(&mut self) -> Column {
+        let mut taken = self.slice(0, self.len());
+        taken.shrink();
+        for_kind!(&mut self.data,
+            fixed(values) => values.clear(),
+            var(values) => values.clear(),
+            any(values) => values.clear(),
+        );
+        self.validity = None;
+        taken
+    }
+
     /// Whether [`Column::shrink`] would give back little.
     pub(crate) fn is_compact(&self) -> bool {
         for_kind!(&self.data,

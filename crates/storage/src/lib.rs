@@ -60,7 +60,7 @@ pub use change_set::{ChangeSet, InsertedRun, RowChange, TableChanges};
 pub use column::{Column, FixedType};
 pub use index_shape::{IndexShape, KeySource};
 pub use index_tree::{IndexBuilder, IndexTree};
-pub use row_tree::{Chunk, RowTree};
+pub use row_tree::{CHUNK_ROWS, Chunk, RowTree};
 pub use table_data::{IndexId, TableData, TableId};
 
 /// Identifies a row within its table for as long as the row lives; given out in order by the table's counter, never reused.

@@ -2,11 +2,12 @@
 //!
 //! A lock is held by an [`Owner`], a transaction or a session, in one or more modes. Who asks for a lock that is not free gets a
 //! [`LockWait`], a future; no thread is held. Granting follows the order of the queue, except that an owner who holds the lock already
-//! goes before those who wait for it.
+//! goes before those who wait for it. The keys of a statement that adds many rows are locked together ([`key_claim`]).
 
 mod advisory;
 mod deadlock;
 mod held;
+mod key_claim;
 mod mode;
 mod queue;
 mod table;
@@ -24,7 +25,12 @@ pub use self::{
     tag::{LockTag, LockTarget},
     wait::{LockWait, WaitHandle},
 };
-pub(crate) use self::{held::HeldLocks, queue::Asked, table::LockTable, tag::Tag};
+pub(crate) use self::{
+    held::HeldLocks,
+    queue::Asked,
+    table::LockTable,
+    tag::{KeyHash, Tag},
+};
 
 /// Who holds locks: a transaction, or a session for its advisory locks.
 #[derive(Clone, Copy, Debug)]

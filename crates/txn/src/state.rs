@@ -10,7 +10,7 @@ use std::{
 
 use catalog::Catalog;
 use foldhash::fast::FixedState;
-use storage::{RowId, TableData, TableId};
+use storage::{CHUNK_ROWS, RowId, TableData, TableId};
 
 use crate::ChangeCount;
 
@@ -86,9 +86,19 @@ impl TableVersion {
         version
     }
 
-    /// The first of `count` new row ids.
+    /// The first of `count` new row ids. A run that fills a chunk begins one, so that the tree can take over its columns.
     pub(crate) fn allocate_rows(&self, count: usize) -> RowId {
-        RowId(self.next_row.fetch_add(count as u64, Ordering::Relaxed))
+        if count < CHUNK_ROWS {
+            return RowId(self.next_row.fetch_add(count as u64, Ordering::Relaxed));
+        }
+        let mut next = self.next_row.load(Ordering::Relaxed);
+        loop {
+            let first = next.next_multiple_of(CHUNK_ROWS as u64);
+            match self.next_row.compare_exchange_weak(next, first + count as u64, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return RowId(first),
+                Err(newer) => next = newer,
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One transaction: a snapshot, its own changes, its locks and savepoints.
 
+mod claimed_keys;
 mod commit;
 mod deferrable_keys;
 mod private;

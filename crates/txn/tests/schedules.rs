@@ -315,3 +315,37 @@ fn a_large_commit_beside_small_ones_loses_neither() {
         SCHEDULES / 20,
     );
 }
+
+#[test]
+fn a_key_of_many_that_are_claimed_is_inserted_once() {
+    let inserted = |store: &Arc<Store>, pid: i32, rows: Vec<(i32, i32)>| {
+        let mut transaction = begin_at(store, pid, IsolationLevel::ReadCommitted);
+        loop {
+            match insert(&mut transaction, &rows) {
+                Staged::Done => return commit(transaction).is_some(),
+                Staged::Wait(wait) => {
+                    if block_on(wait).is_err() {
+                        return false;
+                    }
+                }
+                Staged::Failed(_) => return false,
+                Staged::Stale => {}
+            }
+        }
+    };
+    check(move || {
+        let store = store(&[]);
+        let winners = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let threads = [vec![(700, 0)], (0..1024).map(|key| (key, 0)).collect(), (700..1724).map(|key| (key, 0)).collect()];
+        let threads = threads.into_iter().zip(1..).map(|(rows, pid)| {
+            let (store, winners) = (Arc::clone(&store), Arc::clone(&winners));
+            Box::new(move || {
+                let won = inserted(&store, pid, rows);
+                winners.fetch_add(usize::from(won), std::sync::atomic::Ordering::SeqCst);
+            }) as Box<dyn FnOnce() + Send>
+        });
+        spawn_all(threads.collect());
+        assert_eq!(winners.load(std::sync::atomic::Ordering::SeqCst), 1);
+        assert_no_locks(&store);
+    });
+}

@@ -58,6 +58,17 @@ fn cut<'a>(text: &'a str, limit: usize, explicit: bool, type_name: &str) -> Resu
     Ok(&text[..end])
 }
 
+/// Whether a string type stores a text just as it is, neither padded nor cut; may say no when unsure.
+pub fn fits_as_is(text: &str, ty: SqlType) -> bool {
+    let limit = (ty.typmod - LENGTH_OFFSET).max(0) as usize;
+    match ty.oid {
+        Oid::TEXT => true,
+        Oid::VARCHAR => ty.typmod < 0 || text.len() <= limit,
+        Oid::BPCHAR => ty.typmod < 0 || (text.len() == limit && text.is_ascii()),
+        _ => false,
+    }
+}
+
 fn fit_varchar(text: Arc<str>, typmod: i32, explicit: bool) -> Result<Arc<str>> {
     let limit = (typmod - LENGTH_OFFSET).max(0) as usize;
     let fitted = cut(&text, limit, explicit, "character varying")?;

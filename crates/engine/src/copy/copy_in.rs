@@ -14,16 +14,20 @@ use plan::{
 use storage::Column;
 use txn::{LockMode, Staged, StatementWrites};
 use types::{
-    Datum, Error, FormatSettings, Result, SqlState, SqlType, binary_format::datum_from_binary, text_format::TypeResolver,
-    typmod::apply_typmod,
+    Datum, Error, FormatSettings, Result, SqlState, SqlType,
+    binary_format::datum_from_binary,
+    text_format::TypeResolver,
+    typmod::{apply_typmod, fits_as_is},
 };
 
 use super::{
     CopyOptions,
-    decode::{Decoder, Fields, Piece},
+    decode::{Decoder, Fields, Piece, invalid_utf8},
     file_error, flags_for, json_lines,
     options::{CopyFormat, Header},
-    parquet, value_from_text,
+    parquet,
+    pending_rows::PendingRows,
+    value_from_text,
 };
 use crate::session::{Outcome, Session, query::StatementTables, referential_integrity::References, utility::command};
 
@@ -44,9 +48,9 @@ pub struct CopyIn {
     /// Received and not yet decoded.
     buffer: Vec<u8>,
     fields: Fields,
-    pending: Vec<Column>,
-    /// Lines as received, for the context of errors; those of the pending rows.
-    pending_lines: Vec<(u64, Vec<u8>)>,
+    /// How much of the buffer was looked at for what is no text.
+    checked: usize,
+    pending: PendingRows,
     line: u64,
     plan: Arc<Prepared>,
     tables: Arc<StatementTables>,
@@ -90,7 +94,7 @@ impl Session {
         let settings = open.format.clone();
         self.end_statement();
         Ok(CopyIn {
-            pending: types.iter().map(|ty| Column::new(ty.physical)).collect(),
+            pending: PendingRows::new(&types),
             references: References::of(&[relation.oid], &names.catalog),
             relation,
             positions,
@@ -100,7 +104,7 @@ impl Session {
             decoder,
             buffer: Vec::new(),
             fields: Fields::default(),
-            pending_lines: Vec::new(),
+            checked: 0,
             line: 0,
             plan,
             tables,
@@ -268,6 +272,8 @@ impl CopyIn {
             return if at_end { self.decode_parquet() } else { Ok(()) };
         }
         let buffer = std::mem::take(&mut self.buffer);
+        let text_from = self.checked;
+        let text = if self.is_binary() { None } else { self.check_text(&buffer, at_end) };
         let mut start = 0;
         let decoded = loop {
             if self.ended || start >= buffer.len() && !(at_end && self.is_binary()) {
@@ -275,23 +281,41 @@ impl CopyIn {
             }
             match self.decoder.next(&buffer[start..], at_end, &mut self.fields) {
                 Ok(Piece::Row(taken)) => {
-                    let line = &buffer[start..start + taken];
-                    start += taken;
-                    if let Err(error) = self.take_row(line) {
+                    let end = start + taken;
+                    let line = text.and_then(|text| text.get(start.checked_sub(text_from)?..end - text_from));
+                    if let Err(error) = self.take_row(&buffer[start..end], line) {
                         break Err(error);
                     }
+                    start = end;
+                }
+                Ok(Piece::Broken(taken, error)) => {
+                    let line = &buffer[start..start + taken];
+                    // Of a quote that is not closed the last line end is a part.
+                    let text = if self.format == CopyFormat::Csv { shown(line) } else { shown_line(line) };
+                    let (number, line) = (self.line + self.lines_in(line), text);
+                    break Err(error.context(format!("COPY {}, line {number}: \"{line}\"", self.relation.name)));
                 }
                 Ok(Piece::End) => self.ended = true,
                 Ok(Piece::Incomplete) => break Ok(()),
                 Err(error) => break Err(error.context(format!("COPY {}, line {}", self.relation.name, self.line + 1))),
             }
         };
+        self.checked = self.checked.saturating_sub(start);
         self.buffer = buffer;
         self.buffer.drain(..start);
         if self.ended {
             self.buffer.clear();
         }
         decoded
+    }
+
+    /// What has come since the last time, up to the end of a line, when it is text. Otherwise, and in rows that began before, fields
+    /// are looked at one by one, so that an error names its line.
+    fn check_text<'a>(&mut self, buffer: &'a [u8], at_end: bool) -> Option<&'a str> {
+        let end = if at_end { buffer.len() } else { memchr::memrchr(b'\n', buffer)? + 1 };
+        let new = buffer.get(self.checked..end)?;
+        self.checked = end;
+        std::str::from_utf8(new).ok().filter(|_| memchr::memchr(0, new).is_none())
     }
 
     /// Whole batches of columns go on as they are.
@@ -336,8 +360,8 @@ impl CopyIn {
     fn take_object(&mut self, line: &[u8]) -> Result<()> {
         let relation = self.relation.clone();
         let number = self.line;
-        let in_line = |error: Error| error.context(format!("COPY {}, line {number}: \"{}\"", relation.name, shown(line)));
-        let text = std::str::from_utf8(line).map_err(|error| in_line(invalid_utf8(line, error.valid_up_to())))?;
+        let in_line = |error: Error| error.context(format!("COPY {}, line {number}: \"{}\"", relation.name, shown_line(line)));
+        let text = std::str::from_utf8(line).map_err(|error| in_line(invalid_utf8(&line[error.valid_up_to()..])))?;
         let names = self.column_names(&relation);
         let Some(values) = json_lines::split(text, &names).map_err(in_line)? else { return Ok(()) };
         for (at, value) in values.into_iter().enumerate() {
@@ -346,42 +370,52 @@ impl CopyIn {
                 error.context(format!("COPY {}, line {number}, column {}{shown}", relation.name, names[at]))
             };
             let datum = value.map_or(Ok(Datum::Null), |text| json_lines::decode(text, self.types[at], &self.context));
-            self.pending[at].push(&datum.map_err(in_column)?);
+            self.pending.columns[at].push(&datum.map_err(in_column)?);
         }
         self.keep_line(line)
     }
 
+    /// How many lines a row with these bytes takes. Line ends within the quotes of CSV count, but for the first row's, as PostgreSQL
+    /// does not know yet then what ends a line.
+    fn lines_in(&self, row: &[u8]) -> u64 {
+        match self.format {
+            CopyFormat::Csv if self.line > 0 => 1 + memchr::memchr_iter(b'\n', row).count() as u64,
+            _ => 1,
+        }
+    }
+
     /// One row cut into fields: skips the header, reads the values, and sends full batches on.
-    fn take_row(&mut self, line: &[u8]) -> Result<()> {
-        self.line += 1;
+    fn take_row(&mut self, line: &[u8], text: Option<&str>) -> Result<()> {
+        self.line += self.lines_in(line.strip_suffix(b"\n").unwrap_or(line));
         if self.format == CopyFormat::Json {
             return self.take_object(line);
         }
         if self.line == 1 && self.header != Header::None {
-            return if self.header == Header::Match { self.match_header() } else { Ok(()) };
+            return if self.header == Header::Match { self.match_header(line) } else { Ok(()) };
         }
         let expected = self.types.len();
         let found = self.fields.len();
         let in_line = |error: Error, line_number: u64, relation: &Relation| {
-            error.context(format!("COPY {}, line {line_number}: \"{}\"", relation.name, shown(line)))
+            error.context(format!("COPY {}, line {line_number}: \"{}\"", relation.name, shown_line(line)))
         };
         let bad = |message: String| Error::new(SqlState::BAD_COPY_FILE_FORMAT, message);
         if self.is_binary() && found != expected {
             return Err(bad(format!("row field count is {found}, expected {expected}"))
                 .context(format!("COPY {}, line {}", self.relation.name, self.line)));
         }
-        if expected == 0 && found == 1 && self.fields.get(0).is_none_or(<[u8]>::is_empty) {
+        if expected == 0 && found == 1 && self.fields.get(0, line).is_none_or(<[u8]>::is_empty) {
             // A row of no columns is an empty line.
-        } else if found < expected {
-            let name = &self.relation.attributes[self.positions[found]].name;
-            return Err(in_line(bad(format!("missing data for column \"{name}\"")), self.line, &self.relation));
         } else if found > expected {
             return Err(in_line(bad("extra data after last expected column".into()), self.line, &self.relation));
         }
         for at in 0..expected {
-            if let Err(error) = self.take_field(at) {
+            if at == found {
                 let name = &self.relation.attributes[self.positions[at]].name;
-                let value = self.fields.get(at).map(|bytes| format!(": \"{}\"", shown(bytes))).unwrap_or_default();
+                return Err(in_line(bad(format!("missing data for column \"{name}\"")), self.line, &self.relation));
+            }
+            if let Err(error) = self.take_field(at, line, text) {
+                let name = &self.relation.attributes[self.positions[at]].name;
+                let value = self.fields.get(at, line).map(|bytes| format!(": \"{}\"", shown(bytes))).unwrap_or_default();
                 return Err(error.context(format!("COPY {}, line {}, column {name}{value}", self.relation.name, self.line)));
             }
         }
@@ -390,43 +424,40 @@ impl CopyIn {
 
     /// A row is complete in the pending columns.
     fn keep_line(&mut self, line: &[u8]) -> Result<()> {
-        let kept = &line[..line.len().min(128)];
-        self.pending_lines.push((self.line, kept.to_vec()));
-        if self.pending_lines.len() >= BATCH_ROWS {
+        self.pending.end_row(self.line, line);
+        if self.pending.len() >= BATCH_ROWS || self.pending.is_large() {
             self.flush()?;
         }
         Ok(())
     }
 
-    fn take_field(&mut self, at: usize) -> Result<()> {
+    fn take_field(&mut self, at: usize, line: &[u8], text: Option<&str>) -> Result<()> {
         let ty = self.types[at];
-        let Some(bytes) = self.fields.get(at) else {
-            self.pending[at].push(&Datum::Null);
+        let column = &mut self.pending.columns[at];
+        if let Some(text) = text.and_then(|line| self.fields.get_text(at, line)) {
+            return push_text(column, text, ty, &self.settings, &*self.resolver);
+        }
+        let Some(bytes) = self.fields.get(at, line) else {
+            column.push(&Datum::Null);
             return Ok(());
         };
         if self.format == CopyFormat::Binary {
             let datum = datum_from_binary(bytes, ty, &*self.resolver)?;
             let datum = if ty.typmod < 0 { datum } else { apply_typmod(datum, ty, false)? };
-            self.pending[at].push(&datum);
+            column.push(&datum);
             return Ok(());
         }
-        let text = std::str::from_utf8(bytes).map_err(|error| invalid_utf8(bytes, error.valid_up_to()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| invalid_utf8(&bytes[error.valid_up_to()..]))?;
         if text.contains('\0') {
-            return Err(invalid_utf8(b"\0", 0));
+            return Err(invalid_utf8(b"\0"));
         }
-        if ty.physical == types::Physical::Text && ty.oid == types::Oid::TEXT {
-            self.pending[at].push_text(text);
-        } else {
-            let datum = value_from_text(text, ty, &self.settings, &*self.resolver)?;
-            self.pending[at].push(&datum);
-        }
-        Ok(())
+        push_text(column, text, ty, &self.settings, &*self.resolver)
     }
 
-    fn match_header(&self) -> Result<()> {
+    fn match_header(&self, line: &[u8]) -> Result<()> {
         for (at, &position) in self.positions.iter().enumerate() {
             let name = &self.relation.attributes[position].name;
-            let found = if at < self.fields.len() { self.fields.get(at) } else { None };
+            let found = if at < self.fields.len() { self.fields.get(at, line) } else { None };
             let found = found.map(String::from_utf8_lossy);
             if found.as_deref() != Some(&**name) {
                 let shown = found.map_or_else(|| "null".to_owned(), |text| format!("\"{text}\""));
@@ -442,31 +473,22 @@ impl CopyIn {
 
     /// Sends the pending rows through INSERT's checks; the changes are kept for staging.
     fn flush(&mut self) -> Result<()> {
-        let lines = std::mem::take(&mut self.pending_lines);
-        if lines.is_empty() {
+        if self.pending.len() == 0 {
             return Ok(());
         }
-        let columns: Vec<Arc<Column>> = self
-            .pending
-            .iter_mut()
-            .map(|column| {
-                let physical = column.physical();
-                Arc::new(std::mem::replace(column, Column::new(physical)))
-            })
-            .collect();
-        let batch = Batch::new(columns, lines.len());
-        match self.insert(batch.clone()) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                // Which row was it? One at a time, the first to fail is the one.
-                for (row, (number, line)) in lines.iter().enumerate() {
-                    if let Err(error) = self.insert(batch.take(&[row as u32])) {
-                        return Err(error.context(format!("COPY {}, line {number}: \"{}\"", self.relation.name, shown(line))));
-                    }
+        let batch = self.pending.take();
+        if let Err(error) = self.insert(batch.clone()) {
+            // Which row was it? One at a time, the first to fail is the one.
+            for row in 0..batch.len {
+                if let Err(error) = self.insert(batch.take(&[row as u32])) {
+                    let (number, line) = self.pending.line(row);
+                    return Err(error.context(format!("COPY {}, line {number}: \"{}\"", self.relation.name, shown_line(line))));
                 }
-                Err(error)
             }
+            return Err(error);
         }
+        self.pending.forget_lines();
+        Ok(())
     }
 
     fn insert(&mut self, batch: Batch) -> Result<()> {
@@ -511,19 +533,35 @@ impl CopyIn {
     }
 }
 
-/// A line as error contexts show it: without its end, at most a hundred characters.
-fn shown(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line);
-    let text = text.trim_end_matches(['\n', '\r']);
-    match text.char_indices().nth(100) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+/// Appends a value given as text.
+fn push_text(
+    column: &mut Column,
+    text: &str,
+    ty: SqlType,
+    settings: &FormatSettings,
+    resolver: &(dyn TypeResolver + Send + Sync),
+) -> Result<()> {
+    if fits_as_is(text, ty) {
+        column.push_text(text);
+    } else {
+        column.push(&value_from_text(text, ty, settings, resolver)?);
     }
+    Ok(())
 }
 
-fn invalid_utf8(bytes: &[u8], at: usize) -> Error {
-    let shown: Vec<String> = bytes[at..].iter().take(1).map(|byte| format!("0x{byte:02x}")).collect();
-    Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
+/// A line as error contexts show it: without its end.
+fn shown_line(line: &[u8]) -> String {
+    let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
+    shown(&line[..end])
+}
+
+/// The first hundred characters.
+fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    match text.char_indices().nth(100) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into_owned(),
+    }
 }
 
 impl Session {

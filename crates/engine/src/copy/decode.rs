@@ -7,35 +7,39 @@ use super::options::{CopyFormat, CopyOptions};
 /// One row cut into fields; None is NULL.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    /// The unescaped bytes of all fields.
+    /// Where each begins and ends: in the line when it holds them as they are, in `bytes` otherwise.
+    spans: Vec<Option<(usize, usize)>>,
+    verbatim: bool,
+    /// The fields of a line that has escapes or quotes, without them.
     bytes: Vec<u8>,
-    /// Where each ends in `bytes`, and whether it is NULL.
-    ends: Vec<(usize, bool)>,
 }
 
 impl Fields {
     fn clear(&mut self) {
         self.bytes.clear();
-        self.ends.clear();
+        self.spans.clear();
+        self.verbatim = false;
     }
 
-    fn finish_field(&mut self, is_null: bool) {
-        self.ends.push((self.bytes.len(), is_null));
+    /// The bytes from `start` on are a field.
+    fn finish_field(&mut self, start: usize, is_null: bool) {
+        self.spans.push((!is_null).then_some((start, self.bytes.len())));
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.spans.len()
     }
 
-    /// The bytes of a field, or None for NULL.
-    pub(super) fn get(&self, at: usize) -> Option<&[u8]> {
-        let (end, is_null) = self.ends[at];
-        let start = if at == 0 { 0 } else { self.ends[at - 1].0 };
-        (!is_null).then_some(&self.bytes[start..end])
+    /// The bytes of a field of this line, or None for NULL.
+    pub(super) fn get<'a>(&'a self, at: usize, line: &'a [u8]) -> Option<&'a [u8]> {
+        let bytes = if self.verbatim { line } else { &self.bytes };
+        self.spans[at].map(|(start, end)| &bytes[start..end])
     }
 
-    fn start_of_field(&self) -> usize {
-        self.ends.last().map_or(0, |(end, _)| *end)
+    /// The same as text, when the line is known to be text and holds the fields as they are.
+    pub(super) fn get_text<'a>(&self, at: usize, line: &'a str) -> Option<&'a str> {
+        let (start, end) = self.spans[at].filter(|_| self.verbatim)?;
+        line.get(start..end)
     }
 }
 
@@ -43,6 +47,8 @@ impl Fields {
 pub(super) enum Piece {
     /// A row (or its header line), and how many bytes it took.
     Row(usize),
+    /// A line of so many bytes whose fields cannot be told apart.
+    Broken(usize, Error),
     /// The end-of-data marker `\.` or binary trailer.
     End,
     /// More bytes are needed.
@@ -56,6 +62,8 @@ pub(super) struct Decoder {
     pub(super) force_not_null: Vec<bool>,
     pub(super) force_null: Vec<bool>,
     scanned: usize,
+    /// The marker of the end came after the last row.
+    ended: bool,
     in_quotes: bool,
     binary_header_read: bool,
 }
@@ -74,6 +82,7 @@ impl Decoder {
             force_not_null: Vec::new(),
             force_null: Vec::new(),
             scanned: 0,
+            ended: false,
             in_quotes: false,
             binary_header_read: false,
         }
@@ -88,23 +97,47 @@ impl Decoder {
             CopyFormat::Heliodump | CopyFormat::Parquet => Ok(Piece::End),
             CopyFormat::Binary => self.next_binary(input, at_end, fields),
             CopyFormat::Text | CopyFormat::Csv | CopyFormat::Json => {
-                let Some((line, taken)) = self.next_line(input, at_end)? else { return Ok(Piece::Incomplete) };
-                if line == b"\\." {
+                if self.ended {
                     return Ok(Piece::End);
                 }
-                fields.clear();
-                match self.options.format {
-                    CopyFormat::Csv => self.split_csv(line, fields)?,
-                    CopyFormat::Json => {}
-                    _ => self.split_text(line, fields)?,
+                let Some((mut line, taken)) = self.next_line(input, at_end) else { return Ok(Piece::Incomplete) };
+                if let Some(marker) = self.end_marker(line)? {
+                    if marker == 0 {
+                        return Ok(Piece::End);
+                    }
+                    line = &line[..marker];
+                    self.ended = true;
                 }
-                Ok(Piece::Row(taken))
+                fields.clear();
+                let split = match self.options.format {
+                    CopyFormat::Csv => self.split_csv(line, fields),
+                    CopyFormat::Json => Ok(()),
+                    _ => self.split_text(line, fields),
+                };
+                Ok(split.map_or_else(|error| Piece::Broken(taken, error), |()| Piece::Row(taken)))
             }
         }
     }
 
+    /// Where the marker `\\.` ends the data within a line: in text format anywhere, in CSV as the whole of it.
+    fn end_marker(&self, line: &[u8]) -> Result<Option<usize>> {
+        if self.options.format != CopyFormat::Text {
+            return Ok((line == b"\\.").then_some(0));
+        }
+        let mut at = 0;
+        while let Some(found) = memchr::memchr(b'\\', &line[at..]) {
+            at += found;
+            match line.get(at + 1) {
+                Some(b'.') if at + 2 == line.len() => return Ok(Some(at)),
+                Some(b'.') => return Err(bad_format("end-of-copy marker corrupt")),
+                _ => at = (at + 2).min(line.len()),
+            }
+        }
+        Ok(None)
+    }
+
     /// The next line without its end, and the bytes it takes with it. A quoted CSV field may hold line ends.
-    fn next_line<'a>(&mut self, input: &'a [u8], at_end: bool) -> Result<Option<(&'a [u8], usize)>> {
+    fn next_line<'a>(&mut self, input: &'a [u8], at_end: bool) -> Option<(&'a [u8], usize)> {
         let csv = self.options.format == CopyFormat::Csv;
         let mut at = self.scanned;
         if !csv {
@@ -114,55 +147,79 @@ impl Decoder {
                 let backslashes = input[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
                 if backslashes % 2 == 0 {
                     self.scanned = 0;
-                    return Ok(Some((strip_carriage_return(&input[..end]), end + 1)));
+                    return Some((strip_carriage_return(&input[..end]), end + 1));
                 }
                 self.scanned = end + 1;
                 return self.next_line(input, at_end);
             }
             at = input.len();
         } else {
-            while at < input.len() {
+            let CopyOptions { quote, escape, .. } = self.options;
+            while let Some(found) = input.get(at..).and_then(|rest| memchr::memchr3(b'\n', quote, escape, rest)) {
+                at += found;
                 let byte = input[at];
-                if self.in_quotes && byte == self.options.escape && self.options.escape != self.options.quote {
+                if self.in_quotes && byte == escape && escape != quote {
                     if at + 1 >= input.len() {
                         break;
                     }
                     at += 2;
                     continue;
                 }
-                if byte == self.options.quote {
+                if byte == quote {
                     self.in_quotes = !self.in_quotes;
                 } else if byte == b'\n' && !self.in_quotes {
                     self.scanned = 0;
-                    return Ok(Some((strip_carriage_return(&input[..at]), at + 1)));
+                    return Some((strip_carriage_return(&input[..at]), at + 1));
                 }
                 at += 1;
+            }
+            // An escape at the end is looked at again, with what follows it.
+            let waits_for_more = self.in_quotes && escape != quote && input.get(at) == Some(&escape);
+            if !waits_for_more {
+                at = input.len();
             }
         }
         self.scanned = at.min(input.len());
         if at_end && !input.is_empty() {
-            if self.in_quotes {
-                return Err(bad_format("unterminated CSV quoted field"));
-            }
             self.scanned = 0;
-            return Ok(Some((strip_carriage_return(input), input.len())));
+            return Some((strip_carriage_return(input), input.len()));
         }
-        Ok(None)
+        None
+    }
+
+    /// A line without escapes and quotes.
+    fn split_verbatim(&self, line: &[u8], fields: &mut Fields) {
+        let null = self.options.null.as_bytes();
+        fields.verbatim = true;
+        let mut start = 0;
+        for end in memchr::memchr_iter(self.options.delimiter, line).chain([line.len()]) {
+            let forced_value = self.force_not_null.get(fields.spans.len()).copied().unwrap_or(false);
+            fields.spans.push((forced_value || line[start..end] != *null).then_some((start, end)));
+            start = end + 1;
+        }
     }
 
     fn split_text(&self, line: &[u8], fields: &mut Fields) -> Result<()> {
+        if memchr::memchr(b'\\', line).is_none() {
+            self.split_verbatim(line, fields);
+            return Ok(());
+        }
         let delimiter = self.options.delimiter;
         let null = self.options.null.as_bytes();
         let mut rest = line;
         loop {
             let end = field_end(rest, delimiter);
             let raw = &rest[..end];
-            if raw == null {
-                fields.finish_field(true);
-            } else {
+            let start = fields.bytes.len();
+            if raw != null {
                 unescape(raw, &mut fields.bytes);
-                fields.finish_field(false);
             }
+            // Escapes may stand for bytes that are no text together.
+            if let Err(error) = std::str::from_utf8(&fields.bytes[start..]) {
+                let at = start + error.valid_up_to();
+                return Err(invalid_utf8(&fields.bytes[at..]));
+            }
+            fields.finish_field(start, raw == null);
             match rest.get(end) {
                 Some(_) => rest = &rest[end + 1..],
                 None => return Ok(()),
@@ -171,51 +228,54 @@ impl Decoder {
     }
 
     fn split_csv(&self, line: &[u8], fields: &mut Fields) -> Result<()> {
-        let CopyOptions { delimiter, quote, escape, .. } = self.options;
-        let mut at = 0;
-        loop {
-            let mut was_quoted = false;
-            let mut in_quotes = false;
-            while at < line.len() {
-                let byte = line[at];
-                if in_quotes {
-                    if byte == escape && line.get(at + 1).is_some_and(|next| *next == quote || *next == escape) {
-                        fields.bytes.push(line[at + 1]);
-                        at += 2;
-                        continue;
-                    }
-                    if byte == quote {
-                        in_quotes = false;
-                    } else {
-                        fields.bytes.push(byte);
-                    }
-                } else if byte == delimiter {
-                    break;
-                } else if byte == quote {
-                    (in_quotes, was_quoted) = (true, true);
-                } else {
-                    fields.bytes.push(byte);
-                }
-                at += 1;
-            }
-            if in_quotes {
-                return Err(bad_format("unterminated CSV quoted field"));
-            }
+        if memchr::memchr(self.options.quote, line).is_none() {
+            self.split_verbatim(line, fields);
+            return Ok(());
+        }
+        let mut rest = Some(line);
+        while let Some(from) = rest {
+            let start = fields.bytes.len();
+            let (was_quoted, taken) = self.csv_field(from, &mut fields.bytes)?;
             let index = fields.len();
-            let matches_null = fields.bytes[fields.start_of_field()..] == *self.options.null.as_bytes();
+            let matches_null = fields.bytes[start..] == *self.options.null.as_bytes();
             let forced_value = self.force_not_null.get(index).copied().unwrap_or(false);
             let forced_null = self.force_null.get(index).copied().unwrap_or(false);
-            fields.finish_field(matches_null && ((!was_quoted && !forced_value) || (was_quoted && forced_null)));
-            if at >= line.len() {
-                return Ok(());
+            fields.finish_field(start, matches_null && ((!was_quoted && !forced_value) || (was_quoted && forced_null)));
+            // A delimiter at the very end starts one more, empty field.
+            rest = from.get(taken + 1..);
+        }
+        Ok(())
+    }
+
+    /// Appends the first field, unquoted; whether it was quoted, and where its delimiter is, or the end of the line.
+    fn csv_field(&self, line: &[u8], bytes: &mut Vec<u8>) -> Result<(bool, usize)> {
+        let CopyOptions { delimiter, quote, escape, .. } = self.options;
+        let (mut at, mut was_quoted) = (0, false);
+        loop {
+            let plain = memchr::memchr2(delimiter, quote, &line[at..]).unwrap_or(line.len() - at);
+            bytes.extend_from_slice(&line[at..at + plain]);
+            at += plain;
+            if line.get(at) != Some(&quote) {
+                return Ok((was_quoted, at));
             }
+            was_quoted = true;
             at += 1;
-            if at == line.len() {
-                // A delimiter at the very end starts one more, empty field.
-                let matches_null = self.options.null.is_empty();
-                let forced = self.force_not_null.get(fields.len()).copied().unwrap_or(false);
-                fields.finish_field(matches_null && !forced);
-                return Ok(());
+            loop {
+                let plain = memchr::memchr2(quote, escape, &line[at..]);
+                let plain = plain.ok_or_else(|| bad_format("unterminated CSV quoted field"))?;
+                bytes.extend_from_slice(&line[at..at + plain]);
+                at += plain;
+                let next = line.get(at + 1).filter(|next| line[at] == escape && (**next == quote || **next == escape));
+                if let Some(escaped) = next {
+                    bytes.push(*escaped);
+                    at += 2;
+                } else if line[at] == quote {
+                    at += 1;
+                    break;
+                } else {
+                    bytes.push(escape);
+                    at += 1;
+                }
             }
         }
     }
@@ -259,19 +319,32 @@ impl Decoder {
             let Some(length) = input.get(at..at + 4) else { return incomplete(at_end) };
             let length = be_i32(length);
             at += 4;
+            let start = fields.bytes.len();
             if length == -1 {
-                fields.finish_field(true);
+                fields.finish_field(start, true);
                 continue;
             }
             let length = usize::try_from(length).map_err(|_| bad_format("invalid field size"))?;
             let Some(bytes) = input.get(at..at + length) else { return incomplete(at_end) };
             fields.bytes.extend_from_slice(bytes);
-            fields.finish_field(false);
+            fields.finish_field(start, false);
             at += length;
         }
         self.binary_header_read = true;
         Ok(Piece::Row(at))
     }
+}
+
+/// 22021 for bytes that begin with no character: those that its first byte announces.
+pub(super) fn invalid_utf8(bytes: &[u8]) -> Error {
+    let announced = match bytes.first() {
+        Some(0xC0..=0xDF) => 2,
+        Some(0xE0..=0xEF) => 3,
+        Some(0xF0..=0xF7) => 4,
+        _ => 1,
+    };
+    let shown: Vec<String> = bytes.iter().take(announced).map(|byte| format!("0x{byte:02x}")).collect();
+    Error::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" ")))
 }
 
 fn be_i32(bytes: &[u8]) -> i32 {
@@ -360,9 +433,9 @@ mod tests {
         while !rest.is_empty() {
             match decoder.next(rest, true, &mut fields).unwrap() {
                 Piece::Row(taken) => {
-                    rest = &rest[taken..];
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    rows.push((0..fields.len()).map(|at| fields.get(at).map(text)).collect());
+                    rows.push((0..fields.len()).map(|at| fields.get(at, rest).map(text)).collect());
+                    rest = &rest[taken..];
                 }
                 _ => break,
             }
@@ -387,11 +460,42 @@ mod tests {
     }
 
     #[test]
+    fn csv_escapes_that_are_no_quotes() {
+        let options = || CopyOptions { escape: b'\\', ..csv() };
+        let expected = [some(&["a\"b\\c", "p\"q"]), some(&["ab,cd", ""])];
+        assert_eq!(rows(options(), b"\"a\\\"b\\\\c\",\"p\\\"q\"\na\"b,c\"d,\"\"\n"), expected);
+        assert_eq!(rows(options(), b"\"a\\b\"\n"), [some(&["a\\b"])], "it escapes nothing else");
+    }
+
+    #[test]
+    fn a_byte_at_a_time_is_as_all_at_once() {
+        for (options, input) in [
+            (csv(), &b"\"a,\n\"\"b\",c\n,\"\"\nx\"y\nz\",1\n"[..]),
+            (CopyOptions { escape: b'\\', ..csv() }, b"\"a\\\"\nb\\\\\",c\nd,e\n"),
+            (text(), b"a\\\nb\tc\\\\\nd\t\\N\n"),
+        ] {
+            let whole = rows(CopyOptions { ..options.clone() }, input);
+            let mut decoder = Decoder::new(options);
+            let (mut fields, mut buffer, mut found) = (Fields::default(), Vec::new(), Vec::new());
+            for byte in input {
+                buffer.push(*byte);
+                if let Piece::Row(taken) = decoder.next(&buffer, false, &mut fields).unwrap() {
+                    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                    found.push((0..fields.len()).map(|at| fields.get(at, &buffer).map(text)).collect::<Vec<_>>());
+                    buffer.drain(..taken);
+                }
+            }
+            assert_eq!(found, whole);
+            assert!(buffer.is_empty());
+        }
+    }
+
+    #[test]
     fn rows_arrive_in_pieces() {
         let mut decoder = Decoder::new(csv());
         let mut fields = Fields::default();
         assert!(matches!(decoder.next(b"\"a\n", false, &mut fields).unwrap(), Piece::Incomplete));
         assert!(matches!(decoder.next(b"\"a\nb\"\n", false, &mut fields).unwrap(), Piece::Row(6)));
-        assert_eq!(fields.get(0), Some(&b"a\nb"[..]));
+        assert_eq!(fields.get(0, b""), Some(&b"a\nb"[..]));
     }
 }

@@ -88,13 +88,23 @@ impl Session {
     }
 
     /// All rows of a query, by column.
+    ///
+    /// Errors: 53200.
     async fn collect_rows(&mut self, planned: &Arc<Planned>) -> Result<Batch> {
+        const LARGE: usize = 1024 * 1024;
         let Outcome::Rows(mut rows) = self.run_planned(planned, Arc::from([])).await? else { return Ok(Batch::default()) };
-        let mut len = 0;
+        let (mut len, mut held, mut checked) = (0, 0, LARGE);
         let mut columns: Vec<Column> = planned.columns.iter().map(|column| Column::new(column.ty.physical)).collect();
         while let Some(batch) = self.next_batch(&mut rows)? {
             // Collected, put together and stored.
-            self.grow_transaction(2 * batch_size(&batch))?;
+            let bytes = batch_size(&batch);
+            self.grow_transaction(2 * bytes)?;
+            held += bytes;
+            if held > checked + checked / 4 {
+                // The columns leap to twice their size as they grow, and are there twice while they move.
+                self.shared().memory.check(held)?;
+                checked = held;
+            }
             columns.iter_mut().zip(&batch.columns).for_each(|(column, more)| column.append(more));
             len += batch.len;
         }

@@ -44,6 +44,11 @@ impl WrittenTables {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether every table becomes smaller.
+    pub(crate) fn only_frees(&self) -> bool {
+        self.0.iter().all(|written| written.growth < 0)
+    }
 }
 
 /// By how much these writes make their table larger, about.

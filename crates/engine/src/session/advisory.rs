@@ -2,11 +2,22 @@
 //!
 //! A function cannot be run again like a statement, so it waits where it is, on a thread that may block (see `Offload`).
 
+use executor::Reservation;
 use expr::context::{NoticeLevel, SessionHooks};
 use txn::{LockMode, LockTag, LockWait};
 use types::{Datum, Error, Result, SqlState};
 
 use super::hooks::Hooks;
+
+/// What a lock takes, and being remembered by its owner.
+const LOCK_BYTES: usize = 256;
+
+/// What advisory locks hold, of the session's level and of its transaction's.
+#[derive(Default)]
+pub(crate) struct LockMemory {
+    session: Option<Reservation>,
+    pub(crate) transaction: Option<Reservation>,
+}
 
 /// What one of the functions does, as its pg_proc.prosrc spells it.
 struct Request {
@@ -55,17 +66,33 @@ impl Hooks {
             if let Some(locks) = self.advisory.lock().as_mut() {
                 locks.unlock_all();
             }
+            self.lock_memory.lock().session = None;
             return Some(Ok(Datum::text("")));
         }
         let request = Request::named(source)?;
         let tag = tag(arguments)?;
+        if !matches!(request.verb, Verb::Unlock)
+            && let Err(refused) = self.count_lock(&request)
+        {
+            return Some(Err(refused));
+        }
         Some(match request.verb {
             Verb::Lock => self.lock_advisory(&tag, &request).map(|()| Datum::text("")),
-            Verb::TryLock if request.of_transaction => self.transaction.try_lock(&tag, request.mode).map(Datum::Bool),
-            Verb::TryLock => Ok(Datum::Bool(self.with_session_locks(|locks| locks.try_lock(&tag, request.mode)))),
+            Verb::TryLock => {
+                let locked = match request.of_transaction {
+                    true => self.transaction.try_lock(&tag, request.mode),
+                    false => Ok(self.with_session_locks(|locks| locks.try_lock(&tag, request.mode))),
+                };
+                if !matches!(locked, Ok(true)) {
+                    self.discount_lock(&request);
+                }
+                locked.map(Datum::Bool)
+            }
             Verb::Unlock => {
                 let held = self.with_session_locks(|locks| locks.unlock(&tag, request.mode));
-                if !held {
+                if held {
+                    self.discount_lock(&request);
+                } else {
                     let message = format!("you don't own a lock of type {}", request.mode.name());
                     self.notice(NoticeLevel::Warning, Error::new(SqlState::WARNING, message));
                 }
@@ -85,6 +112,21 @@ impl Hooks {
                 None => return Ok(()),
                 Some(wait) => self.wait_in_place(wait)?,
             }
+        }
+    }
+
+    /// Errors: 53200 when there is no room for another lock.
+    fn count_lock(&self, request: &Request) -> Result<()> {
+        let mut held = self.lock_memory.lock();
+        let memory = if request.of_transaction { &mut held.transaction } else { &mut held.session };
+        memory.get_or_insert_with(|| Reservation::new(Some(self.memory()))).grow(LOCK_BYTES)
+    }
+
+    fn discount_lock(&self, request: &Request) {
+        let mut held = self.lock_memory.lock();
+        let memory = if request.of_transaction { &mut held.transaction } else { &mut held.session };
+        if let Some(memory) = memory {
+            memory.shrink(LOCK_BYTES);
         }
     }
 
@@ -113,5 +155,6 @@ impl Hooks {
     /// What the end of a session, and DISCARD ALL, do.
     pub(crate) fn release_advisory_locks(&self) {
         *self.advisory.lock() = None;
+        self.lock_memory.lock().session = None;
     }
 }

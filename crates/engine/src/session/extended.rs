@@ -91,6 +91,7 @@ impl Session {
         if !name.is_empty() && self.prepared.contains_key(name) {
             return Err(Error::new(SqlState::DUPLICATE_PSTATEMENT, format!("prepared statement \"{name}\" already exists")));
         }
+        self.check_room_to_parse(sql)?;
         let statement = Session::parse_one(sql)?;
         let hints = self.parameter_hints(parameter_types)?;
         let prepared = self.analyse(name, sql.into(), statement, &hints, from_sql)?;

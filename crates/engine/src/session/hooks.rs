@@ -26,6 +26,7 @@ use crate::{
     notification::Pending,
     offload::{Here, Offload},
     settings::{UNLISTED, setting_facts},
+    statement_class::without_secrets,
     system_catalog::{self, *},
 };
 
@@ -42,6 +43,7 @@ pub struct Hooks {
     random: Mutex<Option<StdRng>>,
     /// Advisory locks of the session's level, from the first one on.
     pub(super) advisory: Mutex<Option<txn::SessionLocks>>,
+    pub(super) lock_memory: Mutex<super::advisory::LockMemory>,
     /// What the transaction notifies and listens to when it commits.
     pub(crate) pending_notifications: Mutex<Pending>,
     /// What the statement that runs says it reads and writes: errors show what it has written itself.
@@ -63,6 +65,7 @@ impl Hooks {
             sequence_prepared: Mutex::default(),
             random: Mutex::default(),
             advisory: Mutex::default(),
+            lock_memory: Mutex::default(),
             pending_notifications: Mutex::default(),
             described: Mutex::default(),
             id_shown: AtomicU64::new(0),
@@ -623,7 +626,10 @@ fn session_activity(session: &SessionShared, is_visible: bool) -> SessionActivit
         },
         state: if is_visible { activity.state.name() } else { "" },
         transaction_id: None,
-        query: if is_visible { activity.query } else { "<insufficient privilege>".into() },
+        query: match is_visible {
+            true => Arc::from(&*without_secrets(&activity.query, None)),
+            false => "<insufficient privilege>".into(),
+        },
         tls: session.tls.clone(),
         is_visible,
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use types::{Error, SqlState};
 
 use super::{Outcome, Session};
-use crate::statement_text::StatementName;
+use crate::{statement_class::without_secrets, statement_text::StatementName};
 
 /// The statement that runs.
 pub(crate) struct Running {
@@ -51,7 +51,7 @@ impl Session {
         self.log_if_slow(&running, took);
     }
 
-    /// What `log_min_duration_statement` asks for; its text as pg_stat_activity shows it.
+    /// What `log_min_duration_statement` asks for; its text as pg_stat_activity shows it to others.
     fn log_if_slow(&self, running: &Running, took: Duration) {
         let limit_ms = self.shared.settings.lock().every_statement().log_min_duration_ms;
         if limit_ms.is_some_and(|limit_ms| took >= Duration::from_millis(limit_ms)) {
@@ -62,7 +62,7 @@ impl Session {
                 database = &*self.shared.database,
                 duration_ms = took.as_secs_f64() * 1000.0,
                 rows = running.rows,
-                statement = &*self.shared.activity().query,
+                statement = &*without_secrets(&self.shared.activity().query, None),
                 "slow statement"
             );
         }

@@ -245,6 +245,7 @@ impl Session {
     }
 
     fn after_transaction(&mut self) {
+        self.hooks.lock_memory.lock().transaction = None;
         self.shared.transaction_started(None);
         self.shared.transaction.store(0, Ordering::Relaxed);
         self.shared.settings.lock().transaction_ended();
@@ -315,7 +316,10 @@ impl Session {
         }
         self.certify_references().await?;
         self.end_statement();
-        Ok(())
+        match &self.transaction {
+            Some(open) if !open.written.only_frees() => self.check_room_to_commit(open.memory.bytes()),
+            _ => Ok(()),
+        }
     }
 
     /// Ends an implicit transaction: at the end of a query text, or at Sync.

@@ -12,6 +12,7 @@ use types::{Physical, Result, SqlType};
 use crate::{
     BATCH_ROWS,
     key_table::KeyTable,
+    memory::batch_size,
     node::{Typed, compile_all},
     row_key::concatenate,
     sort_key::SortKeys,
@@ -122,6 +123,8 @@ impl Feed {
             return Ok(());
         }
         let Some(seen) = &mut self.seen else { return Ok(()) };
+        // Tables double as they grow, by leaps that only they know of.
+        context.session.check_memory(seen.table.size_with(batch.len, 0).saturating_sub(seen.table.heap_size()))?;
         let rows = seen.fresh(groups, &arguments)?;
         let groups: Vec<u32> = rows.iter().map(|&row| groups[row as usize]).collect();
         let arguments: Vec<Vector> = arguments.iter().map(|column| Vector::Column(Arc::new(column.take(&rows)))).collect();
@@ -142,10 +145,15 @@ impl Feed {
             .chain(keys.iter().copied())
             .chain(call.arguments.iter().map(|argument| argument.physical))
             .collect();
+        // While they are put together the rows are there twice; then come the keys.
+        let check_memory = |bytes: usize| context.session.check_memory(bytes);
+        check_memory(self.kept.iter().map(batch_size).sum())?;
         let all = concatenate(std::mem::take(&mut self.kept), &physical);
+        check_memory(call.order.working_memory(&all.columns[1..=keys.len()], all.len))?;
         let order = call.order.order(&all.columns[1..=keys.len()], all.len, context)?;
         for rows in order.chunks(BATCH_ROWS) {
             context.check_cancelled()?;
+            check_memory(0)?;
             let mut part = all.take(rows);
             let group_numbers = |part: &Batch| -> Vec<u32> {
                 <i64 as storage::FixedType>::values(&part.columns[0]).iter().map(|&group| group as u32).collect()

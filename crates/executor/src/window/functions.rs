@@ -168,7 +168,8 @@ pub(super) fn aggregate(
                     accumulator.update(&vec![0; rows.len()], 1, &feed(&rows), &run.context)?;
                     fed = end;
                     let next = accumulator.finish(1, &run.context)?.datum(0);
-                    memory.grow(next.heap_size())?;
+                    // The column doubles as it grows.
+                    memory.grow(2 * next.heap_size())?;
                     value = Some(next);
                 }
                 result.push(value.as_ref().unwrap_or(&Datum::Null));

@@ -37,6 +37,13 @@ impl Room<'_> {
     }
 }
 
+/// Asks for room before a large vector leaps to twice its size: it is there twice while it moves.
+pub(super) fn check_leap(capacity: usize, length: usize, element: usize, context: &EvalContext) -> Result<()> {
+    const SMALL: usize = 1 << 20;
+    let bytes = capacity * element;
+    if length <= capacity || bytes < SMALL { Ok(()) } else { context.session.check_memory(2 * bytes) }
+}
+
 struct Strings {
     states: Vec<Option<Vec<u8>>>,
     bytes: bool,
@@ -72,6 +79,8 @@ impl Accumulator for Strings {
                 Some(state) => {
                     let delimiter = arguments[1].datum(row);
                     self.held += 3 * content(&delimiter).len();
+                    let length = state.len() + content(&delimiter).len() + content(&value).len();
+                    check_leap(state.capacity(), length, 1, context)?;
                     state.extend_from_slice(content(&delimiter));
                     state.extend_from_slice(content(&value));
                 }
@@ -115,6 +124,7 @@ pub(super) fn arrays(argument: Option<SqlType>) -> Box<dyn Accumulator> {
 /// Arrays of one shape as slices of one with a further dimension.
 fn stack(parts: &[Datum]) -> Result<Array> {
     let mut stacked: Option<Array> = None;
+    let all = parts.iter().map(|part| if let Datum::Array(part) = part { part.elements.len() } else { 0 }).sum();
     for part in parts {
         let Datum::Array(part) = part else {
             return Err(Error::new(SqlState::NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays"));
@@ -126,7 +136,9 @@ fn stack(parts: &[Datum]) -> Result<Array> {
             None => {
                 let mut dimensions = vec![Dimension { length: 1, lower_bound: 1 }];
                 dimensions.extend_from_slice(&part.dimensions);
-                stacked = Some(Array { element_type: part.element_type, dimensions, elements: part.elements.clone() });
+                let mut elements = Vec::with_capacity(all);
+                elements.extend_from_slice(&part.elements);
+                stacked = Some(Array { element_type: part.element_type, dimensions, elements });
             }
             Some(all) => {
                 if all.dimensions[1..] != part.dimensions[..] {
@@ -142,13 +154,17 @@ fn stack(parts: &[Datum]) -> Result<Array> {
 }
 
 impl Accumulator for Arrays {
-    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
+    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], context: &EvalContext) -> Result<()> {
         self.states.resize(group_count, Vec::new());
+        let mut room = Room::new(self.held, context);
         for (row, &group) in groups.iter().enumerate() {
             let value = arguments[0].datum(row);
             // A place three times: a state moves as it grows, and what it leaves takes its time to go.
             self.held += 3 * size_of::<Datum>() + value.heap_size();
-            self.states[group as usize].push(value);
+            let state = &mut self.states[group as usize];
+            check_leap(state.capacity(), state.len() + 1, size_of::<Datum>(), context)?;
+            state.push(value);
+            room.check(self.held)?;
         }
         Ok(())
     }
@@ -211,6 +227,11 @@ impl Json {
             (false, false) => JsonState::Text("[".to_owned()),
         });
         let text_before = if let JsonState::Text(text) = state { text.len() } else { 0 };
+        match state {
+            JsonState::Elements(elements) => check_leap(elements.capacity(), elements.len() + 1, size_of::<Jsonb>(), context)?,
+            JsonState::Members(members) => check_leap(members.capacity(), members.len() + 1, size_of::<Member>(), context)?,
+            JsonState::Text(text) => check_leap(text.capacity(), text.len() + 64 * 1024, 1, context)?,
+        }
         match state {
             JsonState::Elements(elements) => {
                 let element = to_jsonb(&values[0], types[0], context)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use storage::Column;
 use types::{Array, Datum, Error, Interval, Physical, Result, SqlState, SqlType};
 
-use super::{Accumulator, AggregateCall, results};
+use super::{Accumulator, AggregateCall, collect::check_leap, results};
 use crate::{EvalContext, SortKey, Vector, functions::compare::compare_datums};
 
 #[derive(Clone, Default)]
@@ -172,13 +172,14 @@ fn between(lower: &Interval, upper: &Interval, part: f64) -> Interval {
 }
 
 impl Accumulator for OrderedSet {
-    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
+    fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], context: &EvalContext) -> Result<()> {
         self.states.resize(group_count, State::default());
         let (aggregated, direct) = arguments.split_at(self.arguments.min(arguments.len()));
         for (row, &group) in groups.iter().enumerate() {
             let state = &mut self.states[group as usize];
             let values: Vec<Datum> = aggregated.iter().map(|vector| vector.datum(row)).collect();
             self.held += 112 + values.iter().map(|value| size_of::<Datum>() + value.heap_size()).sum::<usize>();
+            check_leap(state.rows.capacity(), state.rows.len() + 1, size_of::<Vec<Datum>>(), context)?;
             state.rows.push(values);
             state.direct.get_or_insert_with(|| direct.iter().map(|vector| vector.datum(row)).collect());
         }

@@ -6,7 +6,7 @@ use storage::Column;
 use types::{Array, Datum, Physical, Result, SqlType};
 
 use super::{Evaluate, Node};
-use crate::{Batch, EvalContext, Vector};
+use crate::{Batch, EvalContext, Vector, functions::room::check_copies};
 
 #[derive(Debug)]
 pub(crate) struct Constructor {
@@ -30,6 +30,7 @@ impl Constructor {
 impl Evaluate for Constructor {
     fn evaluate(&self, batch: &Batch, context: &EvalContext) -> Result<Vector> {
         let vectors = self.elements.iter().map(|element| element.evaluate(batch, context)).collect::<Result<Vec<_>>>()?;
+        check_copies(&vectors, batch.len, context)?;
         if batch.len == 1 || vectors.iter().all(|vector| matches!(vector, Vector::Constant(_))) {
             return self.row(&vectors, 0).map(Vector::Constant);
         }

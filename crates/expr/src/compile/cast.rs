@@ -12,6 +12,7 @@ use super::{Compiler, Evaluate, Node, call, folding, leaf};
 use crate::{
     Batch, EvalContext, Vector,
     expression::{CastMethod, DomainName},
+    functions::room::check_cast,
 };
 
 pub(crate) fn cast(operand: Node, from: SqlType, method: &CastMethod, ty: SqlType, explicit: bool) -> Result<Node> {
@@ -180,6 +181,7 @@ impl Evaluate for InputOutput {
         let (from, ty) = (self.from, self.ty.with_typmod(-1));
         let to_text = ty.is_string() && !matches!(ty.oid, Oid::NAME | Oid::CHAR);
         map_rows(self.operand.evaluate(batch, context)?, batch.len, ty.physical, |datum| {
+            check_cast(&datum, from, ty, context)?;
             if let Datum::Text(text) = &datum
                 && from.is_string()
             {
@@ -222,6 +224,7 @@ fn array(operand: Node, from: SqlType, method: &CastMethod, element: SqlType, ty
 impl Evaluate for ArrayCast {
     fn evaluate(&self, batch: &Batch, context: &EvalContext) -> Result<Vector> {
         map_rows(self.operand.evaluate(batch, context)?, batch.len, Physical::Any, |datum| {
+            check_cast(&datum, self.element_type, self.element_type, context)?;
             let Datum::Array(array) = datum else { unreachable!("an array cast over {datum:?}") };
             let len = array.elements.len();
             let mut converted = Array { element_type: self.element_type, ..(*array).clone() };

@@ -40,10 +40,17 @@ impl Pieces {
         let mut position_of = vec![u32::MAX; self.len];
         for (rows, values) in self.parts {
             let start = joined.len() as u32;
-            for (at, row) in rows.iter().enumerate() {
-                position_of[*row as usize] = start + at as u32;
+            match values {
+                // One value for all of them, however large, is held once.
+                Vector::Constant(value) => {
+                    rows.iter().for_each(|row| position_of[*row as usize] = start);
+                    joined.push(&value);
+                }
+                Vector::Column(column) => {
+                    rows.iter().zip(start..).for_each(|(row, at)| position_of[*row as usize] = at);
+                    joined.append(&column);
+                }
             }
-            joined.append(&values.into_column(self.physical, rows.len()));
         }
         if position_of.contains(&u32::MAX) {
             let null = joined.len() as u32;

@@ -7,7 +7,7 @@ use storage::Column;
 use types::{Datum, Error, Oid, Physical, Record, Result, SqlState, SqlType};
 
 use super::{Compiler, Evaluate, Node, call, logic, logic::truth};
-use crate::{Batch, EvalContext, Expr, Vector, expression::RowOperator};
+use crate::{Batch, EvalContext, Expr, Vector, expression::RowOperator, functions::room::check_copies};
 
 #[derive(Debug)]
 struct Constructor {
@@ -25,6 +25,7 @@ pub(crate) fn constructor(compiler: &Compiler<'_>, fields: &[Expr], names: &Arc<
 impl Evaluate for Constructor {
     fn evaluate(&self, batch: &Batch, context: &EvalContext) -> Result<Vector> {
         let vectors = self.fields.iter().map(|field| field.evaluate(batch, context)).collect::<Result<Vec<_>>>()?;
+        check_copies(&vectors, batch.len, context)?;
         let record = |row: usize| {
             Datum::Record(Arc::new(Record {
                 type_oid: self.ty.oid,

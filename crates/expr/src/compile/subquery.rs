@@ -9,6 +9,7 @@ use super::{Compiler, Evaluate, Node, leaf};
 use crate::{
     Batch, ColumnId, EvalContext, Vector,
     expression::{Subquery, SubqueryKind},
+    functions::room::{Growth, shallow_bytes},
 };
 
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl SubqueryNode {
         let base = inner.outer.len();
         inner.outer.extend(outer.iter().map(|(id, _)| (*id, Datum::Null)));
         let mut results = Column::with_capacity(self.ty.physical, batch.len);
+        let (mut bytes, mut growth) = (0, Growth::new(context));
         for row in 0..batch.len {
             context.check_cancelled()?;
             for (slot, (_, vector)) in inner.outer[base..].iter_mut().zip(&outer) {
@@ -50,6 +52,8 @@ impl SubqueryNode {
             if batch.len == 1 {
                 return Ok(Vector::Constant(value));
             }
+            bytes += shallow_bytes(&value);
+            growth.check(bytes)?;
             results.push(&value);
         }
         Ok(Vector::Column(Arc::new(results)))

@@ -8,6 +8,7 @@ use super::{
     Arguments, Function,
     compare::compare_datums,
     lift::{rows, strict},
+    room::Growth,
 };
 
 pub fn functions() -> Vec<Function> {
@@ -316,13 +317,16 @@ fn text() -> Vec<Function> {
     ]
 }
 
-fn join(cx: &Arguments<'_>, row: usize) -> Option<String> {
-    let array = cx.get::<Option<&Array>>(0, row)?;
-    let separator = cx.get::<Option<&str>>(1, row)?;
+fn join(cx: &Arguments<'_>, row: usize) -> Result<Option<String>> {
+    let (Some(array), Some(separator)) = (cx.get::<Option<&Array>>(0, row), cx.get::<Option<&str>>(1, row)) else {
+        return Ok(None);
+    };
     let null = if cx.count() > 2 { cx.get::<Option<&str>>(2, row) } else { None };
     let mut out = String::new();
+    let mut growth = Growth::new(cx.context);
     let mut first = true;
     for element in &array.elements {
+        growth.check(out.len())?;
         if element.is_null() && null.is_none() {
             continue;
         }
@@ -335,7 +339,7 @@ fn join(cx: &Arguments<'_>, row: usize) -> Option<String> {
             _ => datum_to_text(element, array.element_type, &cx.context.format, &*cx.context.resolver, &mut out),
         }
     }
-    Some(out)
+    Ok(Some(out))
 }
 
 fn split(cx: &Arguments<'_>, row: usize) -> Option<Vec<Datum>> {

@@ -11,11 +11,11 @@ use types::{
     TimestampTz,
 };
 
-use super::{CallSite, Function};
+use super::{
+    CallSite, Function,
+    room::{self, LARGE},
+};
 use crate::{EvalContext, Vector};
-
-/// Results of fewer bytes are made without asking for room.
-const LARGE_RESULT: usize = 1 << 20;
 
 /// A call in progress: its argument vectors and everything around them.
 pub struct Arguments<'a> {
@@ -45,7 +45,13 @@ impl<'a> Arguments<'a> {
 
     /// 53200 when a result of so many bytes would not find room; small ones are not asked for.
     pub fn check_memory(&self, bytes: usize) -> Result<()> {
-        if bytes < LARGE_RESULT { Ok(()) } else { self.context.session.check_memory(bytes) }
+        if bytes < LARGE { Ok(()) } else { self.context.session.check_memory(bytes) }
+    }
+
+    /// 53200 when what the function makes of a row's large values would not find room.
+    fn check_room(&self, row: usize) -> Result<()> {
+        let bytes: usize = self.vectors.iter().map(|vector| room::row_bytes(vector, row)).sum();
+        self.check_memory(bytes.saturating_mul(room::copies(self.site.function.source)))
     }
 
     /// Rows for which a strict function is called; None when that is all of them.
@@ -493,9 +499,13 @@ impl<T: Value> Returned for Result<Option<T>> {
 /// Runs a closure for every row that is to be computed and collects the results. Compiled once per result type, not per function.
 fn collect<V: Value>(cx: &Arguments<'_>, row_value: &mut dyn FnMut(usize) -> Result<Option<V>>) -> Result<Vector> {
     let constant = cx.len == 1 || cx.vectors.iter().all(|vector| matches!(vector, Vector::Constant(_)));
+    let large = cx.vectors.iter().any(room::may_be_large);
     if constant && (cx.len == 1 || cx.site.function.volatility != 'v') {
         if cx.site.function.strict && cx.vectors.iter().any(|vector| vector.is_null(0)) {
             return Ok(Vector::Constant(Datum::Null));
+        }
+        if large {
+            cx.check_room(0)?;
         }
         let Some(value) = row_value(0)? else { return Ok(Vector::Constant(Datum::Null)) };
         cx.check_memory(value.size())?;
@@ -503,11 +513,14 @@ fn collect<V: Value>(cx: &Arguments<'_>, row_value: &mut dyn FnMut(usize) -> Res
     }
     let computed = cx.computed_rows();
     let mut builder = V::builder(cx.site.ty.physical, cx.len);
-    let (mut bytes, mut asked) = (0_usize, LARGE_RESULT);
+    let (mut bytes, mut asked) = (0_usize, LARGE);
     for row in 0..cx.len {
         if computed.as_ref().is_some_and(|rows| !rows.get(row)) {
             V::append_null(&mut builder);
             continue;
+        }
+        if large {
+            cx.check_room(row)?;
         }
         match row_value(row)? {
             Some(value) => {
@@ -515,7 +528,7 @@ fn collect<V: Value>(cx: &Arguments<'_>, row_value: &mut dyn FnMut(usize) -> Res
                 if bytes >= asked {
                     // A column doubles as it grows.
                     cx.check_memory(2 * bytes)?;
-                    asked = bytes + LARGE_RESULT;
+                    asked = bytes + LARGE;
                 }
                 value.append(&mut builder);
             }

@@ -6,6 +6,7 @@ use types::{Array, Datum, Error, Result, SqlState, SqlType, text_format::datum_t
 use super::{
     Arguments, Function,
     lift::{rows, strict},
+    room::Growth,
 };
 
 pub fn functions() -> Vec<Function> {
@@ -124,6 +125,7 @@ fn specifier(rest: &mut &str) -> Result<Specifier> {
 fn format(cx: &Arguments<'_>, row: usize) -> Result<Option<String>> {
     let Some(pattern) = cx.get::<Option<&str>>(0, row) else { return Ok(None) };
     let mut out = String::new();
+    let mut growth = Growth::new(cx.context);
     let mut rest = pattern;
     let mut next = 1;
     while let Some(at) = rest.find('%') {
@@ -165,6 +167,7 @@ fn format(cx: &Arguments<'_>, row: usize) -> Result<Option<String>> {
         if padding > 0x3FFF_FFFF {
             return Err(super::text::too_large());
         }
+        growth.check(out.len() + text.len() + padding)?;
         if !left {
             out.extend(std::iter::repeat_n(' ', padding));
         }

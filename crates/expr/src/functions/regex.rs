@@ -9,6 +9,9 @@ use std::{cell::RefCell, collections::HashMap, ops::Range, rc::Rc};
 
 use types::{Error, Result, SqlState};
 
+use super::room::{Growth, MATCH_BYTES};
+use crate::EvalContext;
+
 /// How an expression is read and matched, as the flag letters say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Flags {
@@ -112,14 +115,16 @@ impl Regex {
 
     /// All matches from this byte on, in order and apart from each other. `for_split` leaves out empty ones at the ends of the text and
     /// right after a match.
-    pub fn matches(&self, text: &str, start: usize, global: bool, for_split: bool) -> Result<Vec<Match>> {
+    pub fn matches(&self, text: &str, start: usize, global: bool, for_split: bool, context: &EvalContext) -> Result<Vec<Match>> {
         let mut found = Vec::new();
+        let mut growth = Growth::new(context);
         let mut search = start;
         let mut previous_end = 0;
         while let Some(one) = self.find_from(text, search)? {
             let whole = one[0].clone().unwrap_or(0..0);
             if !for_split || (whole.start < text.len() && whole.end > previous_end) {
                 found.push(one);
+                growth.check(found.len() * MATCH_BYTES)?;
             }
             previous_end = whole.end;
             if !global {

@@ -6,8 +6,10 @@ use super::{
     Arguments, Function,
     lift::{rows, strict},
     regex::{Flags, Match, Regex, next_character},
+    room::Growth,
     text::char_count,
 };
+use crate::EvalContext;
 
 pub fn functions() -> Vec<Function> {
     let mut functions = operators();
@@ -76,10 +78,10 @@ pub(crate) fn match_array(text: &str, found: &Match) -> Array {
 }
 
 /// The parts of a text between matches.
-pub(crate) fn split(text: &str, pattern: &str, flags: Flags) -> Result<Vec<Datum>> {
+pub(crate) fn split(text: &str, pattern: &str, flags: Flags, context: &EvalContext) -> Result<Vec<Datum>> {
     let mut parts = Vec::new();
     let mut end = 0;
-    for found in Regex::new(pattern, flags)?.matches(text, 0, true, true)? {
+    for found in Regex::new(pattern, flags)?.matches(text, 0, true, true, context)? {
         let whole = found[0].clone().unwrap_or(0..0);
         parts.push(Datum::text(&text[end..whole.start]));
         end = whole.end;
@@ -98,7 +100,7 @@ fn regexp_match(cx: &Arguments<'_>, row: usize) -> Result<Option<Array>> {
 
 fn regexp_split(cx: &Arguments<'_>, row: usize) -> Result<Array> {
     let flags = flags_without_global(cx, 2, row, "regexp_split_to_array")?;
-    Ok(Array::one_dimensional(SqlType::TEXT, split(cx.get::<&str>(0, row), cx.get::<&str>(1, row), flags)?))
+    Ok(Array::one_dimensional(SqlType::TEXT, split(cx.get::<&str>(0, row), cx.get::<&str>(1, row), flags, cx.context)?))
 }
 
 fn regexp_count(cx: &Arguments<'_>, row: usize) -> Result<i32> {
@@ -107,7 +109,7 @@ fn regexp_count(cx: &Arguments<'_>, row: usize) -> Result<i32> {
     let flags = flags_without_global(cx, 3, row, "regexp_count")?;
     let regex = Regex::new(cx.get::<&str>(1, row), flags)?;
     match byte_of(text, start) {
-        Some(start) => Ok(regex.matches(text, start, true, false)?.len() as i32),
+        Some(start) => Ok(regex.matches(text, start, true, false, cx.context)?.len() as i32),
         None => Ok(0),
     }
 }
@@ -127,7 +129,7 @@ fn nth_match(cx: &Arguments<'_>, row: usize, flags_at: usize, name: &str) -> Res
     if group > regex.group_count {
         return Ok(None);
     }
-    let found = regex.matches(text, start, true, false)?;
+    let found = regex.matches(text, start, true, false, cx.context)?;
     Ok(found.get(n as usize - 1).and_then(|found| found[group].clone()))
 }
 
@@ -226,9 +228,17 @@ fn append_replacement(text: &str, found: &Match, replacement: &str, out: &mut St
 }
 
 /// Replaces the n-th match from a position on; all of them when n is 0.
-fn replace(text: &str, pattern: &str, replacement: &str, flags: Flags, start: usize, n: i32) -> Result<String> {
+fn replace(
+    context: &EvalContext,
+    text: &str,
+    (pattern, flags): (&str, Flags),
+    replacement: &str,
+    start: usize,
+    n: i32,
+) -> Result<String> {
     let regex = Regex::new(pattern, flags)?;
     let mut out = String::with_capacity(text.len());
+    let mut growth = Growth::new(context);
     let (mut search, mut copied, mut count) = (start, 0, 0);
     while let Some(found) = regex.find_from(text, search)? {
         let whole = found[0].clone().unwrap_or(0..0);
@@ -236,6 +246,7 @@ fn replace(text: &str, pattern: &str, replacement: &str, flags: Flags, start: us
         if n == 0 || count == n {
             out.push_str(&text[copied..whole.start]);
             append_replacement(text, &found, replacement, &mut out);
+            growth.check(out.len())?;
             copied = whole.end;
             if n > 0 {
                 break;
@@ -258,13 +269,13 @@ fn replacing() -> Vec<Function> {
         let flags = flags(cx, 5, row)?;
         let n = if cx.count() <= 4 && flags.global { 0 } else { given };
         let Some(start) = byte_of(text, start) else { return Ok(text.to_owned()) };
-        replace(text, cx.get::<&str>(1, row), cx.get::<&str>(2, row), flags, start, n)
+        replace(cx.context, text, (cx.get::<&str>(1, row), flags), cx.get::<&str>(2, row), start, n)
     };
     vec![
-        strict!("textregexreplace_noopt", |a: &str, pattern: &str, replacement: &str| {
-            replace(a, pattern, replacement, Flags::default(), 0, 1)
+        strict!("textregexreplace_noopt", cx, |a: &str, pattern: &str, replacement: &str| {
+            replace(cx.context, a, (pattern, Flags::default()), replacement, 0, 1)
         }),
-        strict!("textregexreplace", |a: &str, pattern: &str, replacement: &str, letters: &str| -> Result<String> {
+        strict!("textregexreplace", cx, |a: &str, pattern: &str, replacement: &str, letters: &str| -> Result<String> {
             if letters.starts_with(|first: char| first.is_ascii_digit()) {
                 let message = format!("invalid regular expression option: \"{}\"", &letters[..1]);
                 return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).hint(
@@ -272,7 +283,7 @@ fn replacing() -> Vec<Function> {
                 ));
             }
             let flags = Flags::parse(letters)?;
-            replace(a, pattern, replacement, flags, 0, if flags.global { 0 } else { 1 })
+            replace(cx.context, a, (pattern, flags), replacement, 0, if flags.global { 0 } else { 1 })
         }),
         rows("textregexreplace_extended", extended),
         rows("textregexreplace_extended_no_flags", extended),
@@ -382,8 +393,10 @@ mod tests {
 
     #[test]
     fn replacing_and_similar() {
-        let replaced =
-            |text, pattern, replacement, n| replace(text, pattern, replacement, Flags::default(), 0, n).expect("valid");
+        let context = EvalContext::without_session();
+        let replaced = |text, pattern, replacement, n| {
+            replace(&context, text, (pattern, Flags::default()), replacement, 0, n).expect("valid")
+        };
         assert_eq!(replaced("foobarbaz", "b(..)", "X\\1Y", 0), "fooXarYXazY");
         assert_eq!(replaced("foobarbaz", "b..", "X", 1), "fooXbaz");
         assert_eq!(replaced("abc", "x*", "-", 0), "-a-b-c-");

@@ -169,7 +169,7 @@ fn pad(cx: &super::Arguments<'_>, text: &str, length: i32, fill: &str, left: boo
     if have >= length || fill.is_empty() {
         return Ok(text[..byte_at(text, length)].to_owned());
     }
-    cx.check_memory(length)?;
+    cx.check_memory(2 * (text.len() + (length - have).saturating_mul(fill.len().min(4))))?;
     let padding: String = fill.chars().cycle().take(length - have).collect();
     Ok(if left { padding + text } else { text.to_owned() + &padding })
 }
@@ -244,14 +244,23 @@ fn translate(text: &str, from: &str, to: &str) -> String {
 
 fn changes() -> Vec<Function> {
     vec![
-        strict!("replace_text", |a: &str, old: &str, new: &str| -> Result<String> {
+        strict!("replace_text", cx, |a: &str, old: &str, new: &str| -> Result<String> {
             if old.is_empty() {
                 return Ok(a.to_owned());
             }
             let found = a.matches(old).count();
-            if found.saturating_mul(new.len()) > MAX_BYTES { Err(too_large()) } else { Ok(a.replace(old, new)) }
+            if found.saturating_mul(new.len()) > MAX_BYTES {
+                return Err(too_large());
+            }
+            // It doubles as it grows.
+            cx.check_memory(2 * (a.len() + found * new.len()))?;
+            Ok(a.replace(old, new))
         }),
-        strict!("translate", |a: &str, from: &str, to: &str| translate(a, from, to)),
+        strict!("translate", cx, |a: &str, from: &str, to: &str| -> Result<String> {
+            // A character may become one of four bytes.
+            cx.check_memory(a.len().saturating_mul(8))?;
+            Ok(translate(a, from, to))
+        }),
         strict!("to_hex32", |a: i32| format!("{a:x}")),
         strict!("to_hex64", |a: i64| format!("{a:x}")),
         strict!("unistr", |a: &str| unistr(a)),

@@ -21,9 +21,9 @@ fn text<'a>(call: &'a Call<'_>, argument: usize) -> Option<&'a str> {
 pub(super) fn matches(call: &Call<'_>) -> Result<Rows> {
     let (Some(subject), Some(pattern)) = (text(call, 0), text(call, 1)) else { return Ok(none()) };
     let flags = Flags::parse(text(call, 2).unwrap_or(""))?;
-    let found = Regex::new(pattern, flags)?.matches(subject, 0, flags.global, false)?;
-    let arrays: Vec<Datum> = found.iter().map(|found| Datum::Array(Arc::new(match_array(subject, found)))).collect();
-    Ok(single(arrays.into_iter()))
+    let found = Regex::new(pattern, flags)?.matches(subject, 0, flags.global, false, call.context)?;
+    let subject: Arc<str> = subject.into();
+    Ok(single(found.into_iter().map(move |found| Datum::Array(Arc::new(match_array(&subject, &found))))))
 }
 
 pub(super) fn split_to_table(call: &Call<'_>) -> Result<Rows> {
@@ -33,5 +33,5 @@ pub(super) fn split_to_table(call: &Call<'_>) -> Result<Rows> {
         let message = "regexp_split_to_table() does not support the \"global\" option";
         return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
     }
-    Ok(single(split(subject, pattern, flags)?.into_iter()))
+    Ok(single(split(subject, pattern, flags, call.context)?.into_iter()))
 }

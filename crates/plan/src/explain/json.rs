@@ -75,6 +75,10 @@ fn node(node_: &Node, relationship: Option<&str>, indent: usize, options: &Expla
             member("HashAgg Batches", "1".to_owned(), out);
             member("Peak Memory Usage", kilobytes.to_string(), out);
         }
+        Some(Memory::Storage { kilobytes }) => {
+            member("Storage", quoted("Memory"), out);
+            member("Maximum Storage", kilobytes.to_string(), out);
+        }
         None => {}
     }
     if !node_.children.is_empty() {

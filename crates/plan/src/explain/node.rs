@@ -39,9 +39,21 @@ pub(super) struct Node {
 /// Memory of a node, in kilobytes.
 #[derive(Clone, Copy)]
 pub(super) enum Memory {
-    Sort { method: &'static str, kilobytes: usize },
-    Hash { buckets: usize, kilobytes: usize },
-    Aggregate { kilobytes: usize },
+    Sort {
+        method: &'static str,
+        kilobytes: usize,
+    },
+    Hash {
+        buckets: usize,
+        kilobytes: usize,
+    },
+    Aggregate {
+        kilobytes: usize,
+    },
+    /// Of any other node that keeps rows, in the words of PostgreSQL 18.
+    Storage {
+        kilobytes: usize,
+    },
 }
 
 impl Memory {
@@ -137,6 +149,11 @@ impl<'a> Builder<'a> {
     fn node(&self, plan: &'a PhysicalPlan) -> Node {
         let mut node = self.operator(plan);
         node.actual = (self.explained.actual)(plan).or(node.actual);
+        let shown_below = matches!(plan.operator, Operator::HashJoin(_));
+        if node.memory.is_none() && !shown_below {
+            let holds = (self.explained.actual)(plan).filter(|actual| actual.held_bytes > 0);
+            node.memory = Memory::of(holds, |_, kilobytes| Memory::Storage { kilobytes });
+        }
         // Subqueries are shown under the node whose expressions mention them.
         let mut subqueries = Vec::new();
         plan.for_each_expression(&mut |expression| note_subqueries(expression, &mut subqueries));

@@ -47,6 +47,7 @@ fn used(memory: Memory) -> String {
         Memory::Sort { method, kilobytes } => format!("Sort Method: {method}  Memory: {kilobytes}kB"),
         Memory::Hash { buckets, kilobytes } => format!("Buckets: {buckets}  Batches: 1  Memory Usage: {kilobytes}kB"),
         Memory::Aggregate { kilobytes } => format!("Batches: 1  Memory Usage: {kilobytes}kB"),
+        Memory::Storage { kilobytes } => format!("Storage: Memory  Maximum Storage: {kilobytes}kB"),
     }
 }
 

@@ -89,6 +89,14 @@ impl VarLen {
         self.live += value.len();
     }
 
+    /// Keeps the room of its own bytes.
+    pub(super) fn clear(&mut self) {
+        let (mut places, mut tail) = (std::mem::take(&mut self.places), std::mem::take(&mut self.tail));
+        places.clear();
+        tail.clear();
+        *self = VarLen { places, tail, ..VarLen::default() };
+    }
+
     /// Replaces a value, where it is if it can be. Otherwise the old one's bytes become garbage.
     pub(super) fn set(&mut self, index: usize, value: &[u8]) {
         let (start, length) = self.places.get(index);
@@ -223,7 +231,7 @@ impl VarLen {
         }
         self.places.pack();
         // Values that lie side by side share nothing.
-        self.overlapping &= !!self.places.are_each();
+        self.overlapping &= self.places.are_each();
     }
 
     /// Whether little else than the values is held.

@@ -2,9 +2,16 @@
 
 use std::sync::Arc;
 
+use storage::IndexId;
 use types::Result;
 
-use super::{LockMode, LockTable, LockWait, Owner, queue::Asked, tag::Tag, wait::Waiter};
+use super::{
+    LockMode, LockTable, LockWait, Owner,
+    key_claim::KeyClaim,
+    queue::Asked,
+    tag::{KeyHash, Tag},
+    wait::Waiter,
+};
 use crate::planted_faults::PlantedFault;
 
 /// The locks of one transaction or session. Dropping it releases them all.
@@ -12,9 +19,15 @@ use crate::planted_faults::PlantedFault;
 pub(crate) struct HeldLocks {
     table: Arc<LockTable>,
     owner: Owner,
-    held: Vec<(Tag, LockMode)>,
+    held: Vec<Held>,
     /// A request that was queued and may have been granted since.
     pending: Option<Arc<Waiter>>,
+}
+
+#[derive(Debug)]
+enum Held {
+    Lock(Tag, LockMode),
+    Keys(Arc<KeyClaim>),
 }
 
 impl HeldLocks {
@@ -40,9 +53,18 @@ impl HeldLocks {
         self.settle();
         let asked = self.table.try_lock(tag, self.owner, mode);
         if asked == Asked::New {
-            self.held.push((tag, mode));
+            self.held.push(Held::Lock(tag, mode));
         }
         asked
+    }
+
+    /// Locks all of these keys of an index at once; false when somebody has one of them, this owner included, and none is locked.
+    pub(crate) fn claim_keys(&mut self, index: IndexId, hashes: Vec<KeyHash>) -> bool {
+        self.settle();
+        let claim = self.table.claim(index, self.owner, hashes);
+        let claimed = claim.is_some();
+        self.held.extend(claim.map(Held::Keys));
+        claimed
     }
 
     /// Books a request that was granted while nobody looked; one that still waits is given up.
@@ -50,7 +72,7 @@ impl HeldLocks {
         let Some(waiter) = self.pending.take() else { return };
         let cancelled = || types::Error::new(types::SqlState::QUERY_CANCELED, "canceling statement due to user request");
         if waiter.is_granted() || (!self.table.leave_queue(&waiter, cancelled()) && waiter.is_granted()) {
-            self.held.push((waiter.tag, waiter.mode));
+            self.held.push(Held::Lock(waiter.tag, waiter.mode));
         }
     }
 
@@ -60,25 +82,29 @@ impl HeldLocks {
         self.held.len()
     }
 
-    /// Whether a lock that is held was won after the mark.
+    /// Whether a lock that is held, other than one of a claim's, was won after the mark.
     pub(crate) fn was_won_after(&self, mark: usize, tag: Tag) -> bool {
-        self.held.get(mark..).is_some_and(|later| later.iter().any(|held| held.0 == tag))
+        self.held.get(mark..).is_some_and(|later| later.iter().any(|held| matches!(held, Held::Lock(later, _) if *later == tag)))
     }
 
     /// Releases what was won after the mark, the newest first.
     pub(crate) fn release_to(&mut self, mark: usize) {
         self.settle();
         while self.held.len() > mark
-            && let Some((tag, mode)) = self.held.pop()
+            && let Some(last) = self.held.pop()
         {
-            self.table.release(tag, self.owner, mode);
+            match last {
+                Held::Lock(tag, mode) => self.table.release(tag, self.owner, mode),
+                Held::Keys(claim) => self.table.release_claim(&claim),
+            }
         }
     }
 
     /// Releases one lock before its owner's end; false when it is not held.
     pub(crate) fn release(&mut self, tag: Tag, mode: LockMode) -> bool {
         self.settle();
-        let Some(place) = self.held.iter().rposition(|&held| held == (tag, mode)) else { return false };
+        let is_it = |held: &Held| matches!(held, Held::Lock(other, in_mode) if (*other, *in_mode) == (tag, mode));
+        let Some(place) = self.held.iter().rposition(is_it) else { return false };
         self.held.swap_remove(place);
         self.table.release(tag, self.owner, mode);
         true

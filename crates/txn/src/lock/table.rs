@@ -10,6 +10,7 @@ use types::Error;
 
 use super::{
     LockMode, LockTarget, Owner,
+    key_claim::{CLAIMED, KeyClaim},
     queue::{Asked, Lock},
     tag::Tag,
     wait::Waiter,
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     planted_faults::PlantedFaults,
     sync::{
-        Mutex,
+        Mutex, RwLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -27,7 +28,11 @@ const SHARDS: usize = 64;
 /// The locks of one store.
 #[derive(Debug)]
 pub(crate) struct LockTable {
-    shards: Box<[Shard]>,
+    pub(super) shards: Box<[Shard]>,
+    /// Keys locked by the thousand. Asked for after a key's shard, whose mutex is held meanwhile.
+    pub(super) claims: RwLock<Vec<Arc<KeyClaim>>>,
+    /// How many there are: mostly none.
+    pub(super) claim_count: AtomicUsize,
     /// The request that each process waits for.
     waiting: Mutex<HashMap<i32, Arc<Waiter>>>,
     /// One search for deadlocks at a time, so that of a cycle's members only one gives up.
@@ -41,7 +46,7 @@ pub(crate) struct LockTable {
 /// On cache lines of its own, so that shards do not slow each other down.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Shard(Mutex<HashTable<Lock>>);
+pub(super) struct Shard(pub(super) Mutex<HashTable<Lock>>);
 
 /// A lock held or waited for, as pg_locks shows it.
 #[derive(Clone, Debug)]
@@ -59,6 +64,8 @@ impl LockTable {
         let shards = (0..SHARDS).map(|_| Shard::default()).collect();
         Arc::new(LockTable {
             shards,
+            claims: RwLock::default(),
+            claim_count: AtomicUsize::new(0),
             waiting: Mutex::default(),
             detection: Mutex::default(),
             exclusive: AtomicUsize::new(0),
@@ -78,18 +85,24 @@ impl LockTable {
     /// Asks for a lock without waiting for it.
     pub(crate) fn try_lock(&self, tag: Tag, owner: Owner, mode: LockMode) -> Asked {
         let hash = tag.hash();
-        let mut shard = self.shard(hash).lock();
-        let asked = match shard.find_mut(hash, |lock| lock.tag == tag) {
-            Some(lock) => lock.ask(owner, mode),
-            None => {
-                shard.insert_unique(hash, Lock::new(tag, owner, mode), |lock| lock.tag.hash());
-                Asked::New
-            }
-        };
+        let asked = self.ask(&mut self.shard(hash).lock(), hash, tag, owner, mode);
         if asked == Asked::New {
             self.count_exclusive(mode);
         }
         asked
+    }
+
+    /// Asks in the lock's shard, whose mutex is held.
+    fn ask(&self, shard: &mut HashTable<Lock>, hash: u64, tag: Tag, owner: Owner, mode: LockMode) -> Asked {
+        let hash_of = |lock: &Lock| lock.tag.hash();
+        if let Some(lock) = shard.find_mut(hash, |lock| lock.tag == tag) {
+            return lock.ask(owner, mode);
+        }
+        if let Some(lock) = self.claimed_lock(tag) {
+            return shard.insert_unique(hash, lock, hash_of).get_mut().ask(owner, mode);
+        }
+        shard.insert_unique(hash, Lock::new(tag, owner, mode), hash_of);
+        Asked::New
     }
 
     fn count_exclusive(&self, mode: LockMode) {
@@ -113,13 +126,7 @@ impl LockTable {
         let hash = tag.hash();
         {
             let mut shard = self.shard(hash).lock();
-            let asked = match shard.find_mut(hash, |lock| lock.tag == tag) {
-                Some(lock) => lock.ask(owner, mode),
-                None => {
-                    shard.insert_unique(hash, Lock::new(tag, owner, mode), |lock| lock.tag.hash());
-                    Asked::New
-                }
-            };
+            let asked = self.ask(&mut shard, hash, tag, owner, mode);
             if asked != Asked::Held {
                 self.count_exclusive(mode);
             }
@@ -215,7 +222,7 @@ impl LockTable {
         blockers.unwrap_or_default()
     }
 
-    /// All locks held and waited for, shard after shard.
+    /// All locks held and waited for, shard after shard, and claims of keys as one lock each.
     pub(crate) fn list(&self) -> Vec<ListedLock> {
         let mut listed = Vec::new();
         for shard in &self.shards {
@@ -233,6 +240,10 @@ impl LockTable {
                 }
                 listed.extend(lock.queue().map(|waiter| entry(waiter.owner, waiter.mode, false)));
             }
+        }
+        for claim in self.claims.read().iter() {
+            let (target, transaction) = (LockTarget::Key(claim.index), claim.owner.transaction());
+            listed.push(ListedLock { target, mode: CLAIMED, granted: true, pid: claim.owner.pid, transaction });
         }
         listed
     }

@@ -43,6 +43,10 @@ pub(crate) struct Tag {
     value: u64,
 }
 
+/// What the lock table keeps of a unique key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyHash(u64);
+
 /// In the order in which a commit asks for locks of several kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
@@ -57,13 +61,24 @@ enum Kind {
 
 const HASHER: FixedState = FixedState::with_seed(0x6865_6c69_6f73);
 
+impl KeyHash {
+    pub(crate) fn of(key: &[u8]) -> KeyHash {
+        KeyHash(HASHER.hash_one(key))
+    }
+
+    /// Where in `0..len` the hash lies when all that are possible are spread over it.
+    pub(super) fn part_of(self, len: usize) -> usize {
+        (u128::from(self.0) * len as u128 >> 64) as usize
+    }
+}
+
 impl Tag {
     pub(crate) fn row(table: TableId, row: RowId) -> Tag {
         Tag { kind: Kind::Row, object: table.0, value: row.0 }
     }
 
     pub(crate) fn key(index: IndexId, key: &[u8]) -> Tag {
-        Tag { kind: Kind::Key, object: index.0, value: HASHER.hash_one(key) }
+        Tag { kind: Kind::Key, object: index.0, value: KeyHash::of(key).0 }
     }
 
     pub(crate) fn relation(relation: Oid) -> Tag {
@@ -76,6 +91,11 @@ impl Tag {
 
     pub(crate) fn is_advisory(self) -> bool {
         matches!(self.kind, Kind::AdvisoryOne | Kind::AdvisoryTwo)
+    }
+
+    /// The unique key that the tag is on.
+    pub(super) fn as_key(self) -> Option<(IndexId, KeyHash)> {
+        (self.kind == Kind::Key).then_some((IndexId(self.object), KeyHash(self.value)))
     }
 
     /// The row that the tag is on.

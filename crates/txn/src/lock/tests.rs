@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use storage::{RowId, TableId, TxnId};
+use storage::{IndexId, RowId, TableId, TxnId};
 use types::{Oid, Result};
 
 use super::*;
@@ -167,4 +167,46 @@ fn a_search_of_a_long_queue_is_short() {
     drop(owners);
     drop(waits);
     assert!(table.list().is_empty());
+}
+
+fn key(number: u32) -> LockTag {
+    LockTag::Key(IndexId(7), number.to_be_bytes().into())
+}
+
+fn claim(owner: &mut HeldLocks, keys: impl Iterator<Item = u32>) -> bool {
+    let mut hashes: Vec<KeyHash> = keys.map(|key| KeyHash::of(&key.to_be_bytes())).collect();
+    hashes.sort_unstable();
+    owner.claim_keys(IndexId(7), hashes)
+}
+
+#[test]
+fn claimed_keys_are_locked_each() {
+    let table = LockTable::new();
+    let [mut one, mut two, mut three] = [1, 2, 3].map(|pid| owner(&table, pid));
+    assert!(claim(&mut one, 0..3000));
+    assert!((3000..3200).all(|free| ask(&mut two, &key(free), LockMode::Update).is_none()));
+    assert!((0..3000).all(|taken| two.try_lock(Tag::from(&key(taken)), LockMode::Update) == Asked::Conflict));
+    assert_eq!(one.try_lock(Tag::from(&key(5)), LockMode::Update), Asked::Held);
+    assert!(ask(&mut two, &LockTag::Key(IndexId(8), 5u32.to_be_bytes().into()), LockMode::Update).is_none(), "another index");
+    let mut waiting = ask(&mut three, &key(7), LockMode::Update).expect("it is claimed");
+    assert_eq!(table.blocking_pids(3), [1]);
+    drop(one);
+    assert!(is_granted(&mut waiting));
+    drop((two, three));
+    assert!(table.list().is_empty());
+}
+
+#[test]
+fn keys_are_claimed_all_or_not_at_all() {
+    let table = LockTable::new();
+    let [mut one, mut two] = [1, 2].map(|pid| owner(&table, pid));
+    assert!(ask(&mut one, &key(500), LockMode::Update).is_none());
+    assert!(!claim(&mut one, 0..1000), "one of them is locked, if by itself");
+    assert!(!claim(&mut two, 0..1000));
+    assert!(ask(&mut two, &key(0), LockMode::Update).is_none(), "nothing is left of the claims");
+    let mark = two.mark();
+    assert!(claim(&mut two, 1000..2000));
+    assert!(!claim(&mut one, 1999..2500));
+    two.release_to(mark);
+    assert!(claim(&mut one, 1999..2500));
 }

@@ -19,6 +19,7 @@ use types::Result;
 
 use super::{
     IsolationLevel, Transaction,
+    claimed_keys::check_run_keys,
     private::{ChangedTable, PrivateTable, WholeTable, concurrent_change},
     statement_keys::StatementKeys,
     unique::{check_keys, is_constrained, keeps_key},
@@ -123,20 +124,28 @@ impl Transaction {
             self.claim_keys(&version, writes.table, *row, Some(before), None, &changes, &mut keys)?;
             changes.record(*row, RowChange { before: Some(Arc::clone(before)), after: None });
         }
+        let claimed = self.claim_inserted(&version, writes)?;
         for rows in &writes.inserts {
             let count = rows.len;
             let first = version.allocate_rows(count);
-            if count >= SHORTEST_RUN {
-                changes.inserted.push(InsertedRun { first, rows: rows.clone() });
+            let run = (count >= SHORTEST_RUN).then(|| InsertedRun { first, rows: rows.clone() });
+            if claimed && let Some(run) = run {
+                check_run_keys(&version.data, rows)?;
+                changes.inserted.push(run);
+                continue;
             }
+            keys.begin_run(run);
             for position in 0..count {
                 let (row, values) = (RowId(first.0 + position as u64), row_of(rows, position));
                 check_keys(&version.data, &values)?;
-                self.claim_keys(&version, writes.table, row, None, Some(&values), &changes, &mut keys)?;
+                if !claimed {
+                    self.claim_keys(&version, writes.table, row, None, Some(&values), &changes, &mut keys)?;
+                }
                 if count < SHORTEST_RUN {
                     changes.rows.insert(row, RowChange { before: None, after: Some(values) });
                 }
             }
+            changes.inserted.extend(keys.end_run());
         }
         Ok(StagedTable { table: writes.table, changes, content: None })
     }
@@ -270,7 +279,7 @@ impl Transaction {
             if keys.has_new {
                 let asked = self.win(Tag::key(shape.id, &keys.new), LockMode::Update)?;
                 if asked == Asked::Held {
-                    keys.remember_from(earlier, version)?;
+                    keys.remember_before(row, earlier, version)?;
                 }
                 if shape.deferrable {
                     self.note_deferrable_key(table, shape, row, asked, &keys.new);
@@ -385,15 +394,14 @@ impl Transaction {
             let mut seen: HashSet<Vec<u8>> = HashSet::with_capacity(rows.len);
             let mut key = Vec::new();
             for position in 0..rows.len {
-                let values = row_of(rows, position);
-                let Some(null) = shape.row_key(&values, &mut key)? else { continue };
+                let Some(null) = shape.column_key(&rows.columns, position, &mut key)? else { continue };
                 if !is_constrained(shape, null) || (tree.get(&key).is_none() && seen.insert(key.clone())) {
                     continue;
                 }
                 if shape.deferrable {
                     self.deferrable_keys.note(table, shape, &key);
                 } else {
-                    return Err(self.duplicate_key(shape, &values));
+                    return Err(self.duplicate_key(shape, &row_of(rows, position)));
                 }
             }
         }

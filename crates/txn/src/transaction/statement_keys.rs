@@ -1,7 +1,7 @@
 //! Unique keys that change hands within one statement, whose rows are checked one after the other.
 
 use hashbrown::HashMap;
-use storage::{IndexId, IndexShape, Row, RowId, TableChanges};
+use storage::{IndexId, IndexShape, InsertedRun, Row, RowId, TableChanges};
 use types::Result;
 
 use super::unique::is_constrained;
@@ -18,6 +18,8 @@ pub(super) struct StatementKeys {
     pub(super) has_old: bool,
     pub(super) has_new: bool,
     owners: Option<HashMap<Key, Option<RowId>>>,
+    /// The run of new rows that is being checked.
+    run: Option<InsertedRun>,
 }
 
 impl StatementKeys {
@@ -33,9 +35,17 @@ impl StatementKeys {
         Ok(())
     }
 
-    /// Writes down what the statement did so far, unless that was done before. Of a run that is being checked all rows are in `earlier`:
-    /// of those that share a key the first owns it, so that the second is found out.
-    pub(super) fn remember_from(&mut self, earlier: &TableChanges, version: &TableVersion) -> Result<()> {
+    /// From here to [`StatementKeys::end_run`] the rows of this run are checked, in order; None when they come one by one.
+    pub(super) fn begin_run(&mut self, run: Option<InsertedRun>) {
+        self.run = run;
+    }
+
+    pub(super) fn end_run(&mut self) -> Option<InsertedRun> {
+        self.run.take()
+    }
+
+    /// Writes down what the statement did before it came to this row, unless that was done already.
+    pub(super) fn remember_before(&mut self, row: RowId, earlier: &TableChanges, version: &TableVersion) -> Result<()> {
         if self.owners.is_some() {
             return Ok(());
         }
@@ -51,7 +61,16 @@ impl StatementKeys {
                 if let Some((key, null)) = key_of(&change.after)?
                     && is_constrained(shape, null)
                 {
-                    owners.entry((shape.id, key.into_boxed_slice())).or_insert(None).get_or_insert(row);
+                    owners.insert((shape.id, key.into_boxed_slice()), Some(row));
+                }
+            }
+            let Some(run) = &self.run else { continue };
+            let mut key = Vec::new();
+            for position in 0..(row.0 - run.first.0) as usize {
+                if let Some(null) = shape.column_key(&run.rows.columns, position, &mut key)?
+                    && is_constrained(shape, null)
+                {
+                    owners.insert((shape.id, key.as_slice().into()), Some(RowId(run.first.0 + position as u64)));
                 }
             }
         }

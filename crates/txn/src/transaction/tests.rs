@@ -397,6 +397,45 @@ fn the_same_key_is_not_inserted_twice_at_any_level() {
 }
 
 #[test]
+fn the_keys_of_many_new_rows_are_unique_and_waited_for() {
+    let rows = |keys: std::ops::Range<i32>| -> Vec<(i32, i32)> { keys.map(|key| (key, 0)).collect() };
+    for commits in [true, false] {
+        let store = store(&[(5000, 0)]);
+        let [mut one, mut two, mut three] = [1, 2, 3].map(|pid| begin(&store, pid));
+        let outer = one.savepoint();
+        assert_eq!(failure(insert(&mut one, &rows(4000..6000))).0, "23505", "one of them is there");
+        let twice: Vec<(i32, i32)> = rows(1..2000).into_iter().chain([(1500, 0)]).collect();
+        assert_eq!(failure(insert(&mut one, &twice)).0, "23505", "one comes twice");
+        one.rollback_to(outer);
+        done(insert(&mut one, &rows(0..2000)));
+        one.rollback_to(outer);
+        done(insert(&mut two, &rows(0..10)));
+        two.commit().expect("the keys were given back");
+        let mut two = begin(&store, 2);
+        done(insert(&mut one, &rows(1000..3000)));
+        assert_eq!(failure(insert(&mut one, &rows(2500..4000))).0, "23505", "one of them is its own");
+        let mut row = wait(insert(&mut two, &rows(2999..3000)));
+        let mut many = wait(insert(&mut three, &rows(2000..5000)));
+        if commits {
+            one.commit().expect("no conflict");
+        } else {
+            drop(one);
+        }
+        for (waiting, transaction, keys) in [(&mut row, &mut two, 2999..3000), (&mut many, &mut three, 2000..2999)] {
+            assert!(matches!(is_ready(waiting), Some(Ok(()))));
+            match insert(transaction, &rows(keys)) {
+                Staged::Done => assert!(!commits),
+                Staged::Failed(error) => assert!(commits && error.sqlstate().code() == "23505"),
+                other => panic!("{other:?}"),
+            }
+        }
+        drop((two, three));
+        assert_eq!(committed(&store).len(), if commits { 2011 } else { 11 });
+        assert!(store.list_locks().is_empty());
+    }
+}
+
+#[test]
 fn savepoints_return_rows_keys_and_locks() {
     let store = store(&[(1, 10), (2, 20)]);
     let mut one = begin(&store, 1);

@@ -97,6 +97,14 @@ impl Places {
         }
     }
 
+    /// Keeps the room of places that are kept one by one.
+    pub(super) fn clear(&mut self) {
+        match self {
+            Places::Each(ranges) => ranges.clear(),
+            Places::Even { .. } | Places::Packed { .. } => *self = Places::default(),
+        }
+    }
+
     /// Gives back the room that is not needed: what each place takes if the values lie side by side, and the room to grow.
     pub(super) fn pack(&mut self) {
         let Places::Each(ranges) = self else { return };

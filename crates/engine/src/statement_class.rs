@@ -1,12 +1,12 @@
-//! What kind of statement a text is, by its words, and how much of it may be recorded.
+//! What kind of statement a text is, by its words, and how much of it may be recorded or shown to others.
+
+use std::borrow::Cow;
 
 use types::SqlState;
 
-use super::Scope;
-
 /// Classes of statements, as pgaudit has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
     Read,
     Write,
     Ddl,
@@ -17,7 +17,7 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Class::Read => "read",
             Class::Write => "write",
@@ -28,16 +28,8 @@ impl Class {
         }
     }
 
-    pub(crate) fn is_in(self, scope: Scope) -> bool {
-        match self {
-            Class::Ddl | Class::Role => scope >= Scope::Ddl,
-            Class::Write => scope >= Scope::Mod,
-            Class::Read | Class::Transaction | Class::Misc => scope == Scope::All,
-        }
-    }
-
     /// The class of a statement; its command tag tells what one that stands for another was.
-    pub(crate) fn of(text: &str, tag: Option<&str>) -> Class {
+    pub fn of(text: &str, tag: Option<&str>) -> Class {
         let mut words = Words(text);
         let first = words.next().unwrap_or_default();
         match first.as_str() {
@@ -82,18 +74,18 @@ fn has_word(text: &str, wanted: &str) -> bool {
 }
 
 /// Whether a ROLLBACK goes back to a savepoint and does not end its transaction.
-pub(crate) fn is_partial_rollback(text: &str) -> bool {
+pub fn is_partial_rollback(text: &str) -> bool {
     has_word(text, "TO")
 }
 
 /// Whether it asks for a commit.
-pub(crate) fn is_commit(text: &str) -> bool {
+pub fn is_commit(text: &str) -> bool {
     Words(text).next().is_some_and(|word| matches!(word.as_str(), "COMMIT" | "END"))
 }
 
 /// The text as far as it holds no secret: a statement about roles, one that speaks of passwords, and one that nobody could parse (a
 /// misspelt one about roles, perhaps) end before their first literal.
-pub(crate) fn without_secrets(text: &str, state: Option<SqlState>) -> String {
+pub fn without_secrets(text: &str, state: Option<SqlState>) -> Cow<'_, str> {
     let speaks_of_secrets = || {
         let lower = text.to_ascii_lowercase();
         ["passw", "secret", "scram-sha-256$", "$argon2"].iter().any(|word| lower.contains(word))
@@ -104,8 +96,8 @@ pub(crate) fn without_secrets(text: &str, state: Option<SqlState>) -> String {
         || speaks_of_secrets();
     // Not where a literal ends but where one begins: that is certain whatever standard_conforming_strings says.
     match text.find(['\'', '$']) {
-        Some(start) if is_secret => format!("{}<redacted>", &text[..start]),
-        _ => text.to_owned(),
+        Some(start) if is_secret => format!("{}<redacted>", &text[..start]).into(),
+        _ => text.into(),
     }
 }
 
@@ -188,7 +180,7 @@ mod tests {
 
     #[test]
     fn secrets_are_left_out() {
-        let shown = |text: &str| without_secrets(text, None);
+        let shown = |text: &str| without_secrets(text, None).into_owned();
         assert_eq!(shown("ALTER ROLE a PASSWORD 'x' VALID UNTIL '2030'"), "ALTER ROLE a PASSWORD <redacted>");
         assert_eq!(shown("create user a password $$x$$"), "create user a password <redacted>");
         assert_eq!(

@@ -1,0 +1,118 @@
+//! The process's allocator: mimalloc, with a count of the bytes that are out.
+//!
+//! Accounting by statement and session (`engine::memory`) knows whose memory it is, but only what somebody has thought of asking for. The
+//! count knows all of it: plans in caches, old versions of rows that snapshots keep, what a function holds while it computes. Together
+//! they bound the server. A program that embeds the library keeps its own allocator; then the count stays 0 and nothing is read from it.
+//!
+//! **Rule**: an allocation costs an addition to a number of the thread's own. What has come together is added to the process's number in
+//! steps of [`STEP`], so that [`allocated`] is right within that for each thread.
+//!
+//! **Does not know** limits.
+
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+    sync::atomic::{AtomicIsize, Ordering},
+};
+
+use mimalloc::MiMalloc;
+
+/// What a thread keeps to itself at most.
+const STEP: isize = 32 * 1024;
+
+static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    /// Bytes allocated less bytes freed since the thread last told.
+    static UNTOLD: Cell<isize> = const { Cell::new(0) };
+}
+
+/// To be installed with `#[global_allocator]`.
+#[derive(Debug, Default)]
+pub struct CountedHeap;
+
+#[inline]
+fn count(bytes: isize) {
+    // A thread that is ending may have lost the place: its last few frees are told at once.
+    let told = UNTOLD.try_with(|untold| {
+        let sum = untold.get() + bytes;
+        if sum.abs() < STEP {
+            untold.set(sum);
+            return 0;
+        }
+        untold.set(0);
+        sum
+    });
+    let sum = told.unwrap_or(bytes);
+    if sum != 0 {
+        ALLOCATED.fetch_add(sum, Ordering::Relaxed);
+    }
+}
+
+#[expect(unsafe_code, reason = "an allocator can be written no other way; every call goes on to mimalloc's as it came")]
+// SAFETY: the contract is mimalloc's, which is called with what we are called with; counting allocates nothing and cannot unwind.
+unsafe impl GlobalAlloc for CountedHeap {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        unsafe { MiMalloc.alloc(layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        unsafe { MiMalloc.alloc_zeroed(layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        unsafe { MiMalloc.dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count(new_size.cast_signed() - layout.size().cast_signed());
+        unsafe { MiMalloc.realloc(block, layout, new_size) }
+    }
+}
+
+/// Bytes allocated and not freed, by all threads. 0 when the program has another allocator.
+pub fn allocated() -> usize {
+    ALLOCATED.load(Ordering::Relaxed).max(0).cast_unsigned()
+}
+
+/// Gives back to the system what has been freed and is kept for the allocations to come.
+pub fn give_back_freed() {
+    if allocated() == 0 {
+        return;
+    }
+    #[expect(unsafe_code, reason = "mimalloc's crate has no safe name for it")]
+    {
+        unsafe extern "C" {
+            fn mi_collect(force: bool);
+        }
+        // SAFETY: may be called by any thread at any time.
+        unsafe { mi_collect(true) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[global_allocator]
+    static HEAP: CountedHeap = CountedHeap;
+
+    #[test]
+    fn what_is_allocated_is_counted_until_it_is_freed() {
+        let before = allocated();
+        let mut bytes = vec![1_u8; 10 << 20];
+        assert!(allocated() - before >= 10 << 20);
+        bytes.resize(20 << 20, 2);
+        assert!(allocated() - before >= 20 << 20);
+        std::thread::spawn(move || drop(bytes)).join().unwrap();
+        give_back_freed();
+        assert!(allocated() < before + (1 << 20), "{} of {before}", allocated());
+    }
+}
