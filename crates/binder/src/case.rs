@@ -41,7 +41,7 @@ impl Binder<'_> {
         self.refuse_sets_since(sets_before, "CASE")?;
         let otherwise = Box::new(results.remove(0));
         let branches = conditions.into_iter().zip(results).collect();
-        Ok(Typed::new(Expr::Case { branches, otherwise, ty }, case.location))
+        Ok(Typed::new(Expr::Case { branches, otherwise, ty, simple: subject.is_some() }, case.location))
     }
 
     /// Results in the common type; the errors for WHEN results say CASE/WHEN, for ELSE CASE/ELSE.

@@ -142,7 +142,11 @@ impl Binder<'_> {
             return Ok(None);
         }
         let converted = self.coerce(typed, target, context)?;
-        Ok(Some(self.apply_modifier(converted, target, context)))
+        let bare = typmod(&converted);
+        let modified = self.apply_modifier(converted, target, context);
+        // One conversion was written, though two are made: only the outer one prints.
+        let hides = self.analysing() && source.oid != target.oid && typmod(&modified) != bare;
+        Ok(Some(if hides { hide_inner_cast(modified) } else { modified }))
     }
 
     /// Converts where [`can_coerce`] has said yes; the target's modifier is not applied (coerce_type).
@@ -205,7 +209,8 @@ impl Binder<'_> {
             Pathway::Function(function) => {
                 // A conversion function with a second parameter applies the modifier itself.
                 let ty = if function.argument_types.len() > 1 && !is_domain { target } else { base_type };
-                fold_integer(&expr, base_type).unwrap_or_else(|| cast(expr, CastMethod::Function(function), ty, context))
+                let folded = if self.analysing() { None } else { fold_integer(&expr, base_type) };
+                folded.unwrap_or_else(|| cast(expr, CastMethod::Function(function), ty, context))
             }
             Pathway::InputOutput => cast(expr, CastMethod::InputOutput, base_type, context),
             Pathway::Array(..) => {
@@ -344,7 +349,9 @@ impl Binder<'_> {
     fn coerce_row(&mut self, typed: Typed, target: SqlType, context: Context) -> Result<Expr> {
         let names = self.names.clone();
         if matches!(target.oid, Oid::RECORD | Oid::RECORD_ARRAY) {
-            return Ok(cast(typed.expr, CastMethod::Relabel, target, context));
+            // For PostgreSQL such a value is one already.
+            let kept = self.analysing();
+            return Ok(if kept { typed.expr } else { cast(typed.expr, CastMethod::Relabel, target, context) });
         }
         let base = type_facts::base(&names, target.oid);
         let source = typed.ty();
@@ -356,7 +363,7 @@ impl Binder<'_> {
             .at(typed.position())
         };
         let Some((field_names, field_types)) = names.composite_fields(base) else { return Err(cannot()) };
-        let Expr::Row { fields, .. } = typed.expr.clone() else { return Err(cannot()) };
+        let Expr::Row { fields, .. } = self.spread_row(typed.clone()).expr else { return Err(cannot()) };
         if fields.len() != field_types.len() {
             let what =
                 if fields.len() < field_types.len() { "Input has too few columns." } else { "Input has too many columns." };
@@ -411,6 +418,16 @@ impl Binder<'_> {
             .at(position)
         })
     }
+}
+
+/// Marks the conversion below a length coercion as one that nobody wrote.
+fn hide_inner_cast(mut outer: Expr) -> Expr {
+    if let Expr::Cast { operand, .. } = &mut outer
+        && let Expr::Cast { explicit, .. } = &mut **operand
+    {
+        *explicit = false;
+    }
+    outer
 }
 
 fn names_base_differs(names: &Names, oid: Oid) -> Option<Oid> {

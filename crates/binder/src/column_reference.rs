@@ -55,7 +55,7 @@ impl Binder<'_> {
     }
 
     fn bind_schema_column(&mut self, schema: &str, table: &str, column: &str, location: i32) -> Result<Typed> {
-        let found = match self.names.catalog.schema_named(schema).map(|schema| schema.oid) {
+        let found = match self.names.schema_oid(schema) {
             Some(oid) => self.find_relation_entry(Some(oid), table, location)?,
             None => None,
         };
@@ -102,7 +102,7 @@ impl Binder<'_> {
     ) -> Result<Option<(usize, usize)>> {
         match schema {
             None => self.find_relation_entry(None, table, location),
-            Some(schema) => match self.names.catalog.schema_named(schema).map(|schema| schema.oid) {
+            Some(schema) => match self.names.schema_oid(schema) {
                 Some(oid) => self.find_relation_entry(Some(oid), table, location),
                 None => Ok(None),
             },

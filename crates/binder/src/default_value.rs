@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::{Relation, UserTypeKind, builtin::builtins};
-use expr::Expr;
+use expr::{Expr, expression::Written};
 use types::{Datum, Error, Oid, Result, SqlType};
 
 use crate::{
@@ -66,7 +66,7 @@ impl Binder<'_> {
             arguments: vec![Expr::constant(Datum::Oid(sequence), SqlType::REGCLASS)],
             ty: SqlType::INT8,
             collation: Oid::INVALID,
-            operator: None,
+            written: Written::Call,
             position: None,
         };
         Ok(self.coerce_to(Typed::new(call, -1), ty, Context::Assignment)?.unwrap_or_else(|| Expr::null(ty)))

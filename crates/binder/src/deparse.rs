@@ -1,7 +1,6 @@
-//! SQL text of bound definitions, qualified so that it binds again under an empty search path: stored views, defaults, constraints.
+//! SQL text of bound expressions, qualified so that it binds again under an empty search path: stored defaults and constraints.
 //!
-//! The syntax tree is printed, read again and bound; binding records where names need a schema and where `*` stands, and the text is
-//! mended at those places.
+//! The syntax tree is printed, read again and bound; binding records where names need a schema, and the text is mended at those places.
 
 use catalog::type_names::{quote_identifier, quote_literal};
 use pg_query::{
@@ -11,18 +10,13 @@ use pg_query::{
 use plan::logical::Given;
 use types::{Error, Result, SqlType};
 
-use crate::{
-    Environment, ExpressionKind, ast, parse,
-    state::{Binder, Level},
-};
+use crate::{Environment, ExpressionKind, parse, state::Binder};
 
 /// A change to the printed text that binding has found necessary.
 #[derive(Clone, Debug)]
 pub(crate) enum Mending {
     /// `name` becomes `schema.name`.
     Qualify { location: i32, schema: String },
-    /// `*` or `t.*` becomes the columns it stands for.
-    Expand { location: i32, columns: String },
     /// A string literal becomes another.
     Literal { location: i32, text: String },
 }
@@ -30,7 +24,7 @@ pub(crate) enum Mending {
 impl Mending {
     fn location(&self) -> i32 {
         match self {
-            Mending::Qualify { location, .. } | Mending::Expand { location, .. } | Mending::Literal { location, .. } => *location,
+            Mending::Qualify { location, .. } | Mending::Literal { location, .. } => *location,
         }
     }
 }
@@ -75,21 +69,7 @@ fn deparse_with_value(
     Ok(mend(text, binder.mendings.take().unwrap_or_default(), shift))
 }
 
-/// Text of a SELECT or VALUES.
-pub fn deparse_query(node: &Node, environment: &Environment) -> Result<String> {
-    let printed = print(node)?;
-    let statement = parse::parse(&printed)?.into_iter().next().ok_or_else(|| Error::internal("a printed query parses"))?;
-    let Ast::SelectStmt(select) = ast::content(&statement.node)? else {
-        return Err(Error::internal("only queries are kept as text"));
-    };
-    let mut binder = Binder::new(environment);
-    binder.levels.push(Level::new());
-    binder.mendings = Some(Vec::new());
-    binder.bind_select_statement(select)?;
-    Ok(mend(&printed, binder.mendings.take().unwrap_or_default(), 0))
-}
-
-fn print(node: &Node) -> Result<String> {
+pub(crate) fn print(node: &Node) -> Result<String> {
     node.deparse(DeparseOptions::default()).map_err(|error| Error::internal(format!("a syntax tree does not print: {error}")))
 }
 
@@ -104,11 +84,6 @@ fn mend(text: &str, mut mendings: Vec<Mending>, shift: i32) -> String {
         };
         match mending {
             Mending::Qualify { schema, .. } => mended.insert_str(at, &format!("{}.", quote_identifier(&schema))),
-            Mending::Expand { columns, .. } => {
-                if let Some(length) = star_length(&mended[at..]) {
-                    mended.replace_range(at..at + length, &columns);
-                }
-            }
             Mending::Literal { text, .. } => {
                 if let Some(length) = literal_length(&mended[at..]) {
                     mended.replace_range(at..at + length, &quote_literal(&text));
@@ -117,15 +92,6 @@ fn mend(text: &str, mut mendings: Vec<Mending>, shift: i32) -> String {
         }
     }
     mended
-}
-
-/// How long `*`, `t.*` or `"a b".t.*` is.
-fn star_length(text: &str) -> Option<usize> {
-    let mut quoted = false;
-    text.char_indices().find_map(|(at, c)| {
-        quoted ^= c == '"';
-        (c == '*' && !quoted).then_some(at + 1)
-    })
 }
 
 /// How long a plain string literal is.

@@ -9,13 +9,14 @@ use catalog::{
 };
 use expr::{ColumnId, Expr};
 use pg_query::protobuf::{Alias, Node, RangeSubselect, RangeVar, node::Node as Ast};
-use plan::logical::{FunctionScan, FunctionSource, Given, Join, JoinKind, LogicalPlan, SetCall};
+use plan::{
+    analysed::ItemSource,
+    logical::{FunctionScan, FunctionSource, Given, Join, JoinKind, LogicalPlan, SetCall},
+};
 use types::{Datum, Error, Result, SqlState, SqlType};
 
 use crate::{
-    ast,
-    deparse::Mending,
-    plan_walk,
+    ast, plan_walk,
     range_table::{EntryColumn, EntrySource, NamespaceItem, RangeEntry},
     select,
     state::Binder,
@@ -44,6 +45,7 @@ impl Binder<'_> {
         for item in items {
             let bound = self.bind_from_item(item)?;
             self.check_namespace_conflicts(&self.level().namespace, &bound.namespace)?;
+            self.level_mut().shape.from.push(bound.entry);
             for visible in bound.namespace {
                 self.level_mut().namespace.push(NamespaceItem { lateral_only: true, lateral_ok: true, ..visible });
             }
@@ -118,7 +120,9 @@ impl Binder<'_> {
         if range.schemaname.is_empty()
             && let Some((level, at)) = self.find_with(&range.relname)
         {
-            return self.bind_with_reference(level, at, range);
+            let entry = self.bind_with_reference(level, at, range)?;
+            self.note_item(entry, &range.alias, false, || ItemSource::Cte(Arc::from(range.relname.as_str())));
+            return Ok(entry);
         }
         let relation = self.find_relation(range)?;
         if !range.schemaname.is_empty() {
@@ -127,24 +131,20 @@ impl Binder<'_> {
         if !matches!(&relation, NamedRelation::User(view) if matches!(view.kind, RelationKind::View { .. })) {
             self.require(relation.oid(), catalog::Privileges::SELECT);
         }
-        if range.schemaname.is_empty() {
-            let schema = relation.schema();
-            self.mend_text(range.location, |binder| {
-                let schema = binder.names.schema_name(schema)?.to_string();
-                Some(Mending::Qualify { location: range.location, schema })
-            });
-        }
-        match relation {
-            NamedRelation::System(relation) => self.add_system_relation(relation, &range.alias),
+        let oid = relation.oid();
+        let entry = match relation {
+            NamedRelation::System(relation) => self.add_system_relation(relation, &range.alias)?,
             NamedRelation::User(relation) => match &relation.kind {
-                RelationKind::View { query, .. } => {
+                RelationKind::View { query, .. } if !self.analysing() => {
                     let query = query.clone();
-                    self.add_view(&relation, &query, &range.alias)
+                    self.add_view(&relation, &query, &range.alias)?
                 }
-                RelationKind::Sequence(_) => self.add_sequence(&relation, &range.alias),
-                _ => self.add_table(&relation, &range.alias),
+                RelationKind::Sequence(_) => self.add_sequence(&relation, &range.alias)?,
+                _ => self.add_table(&relation, &range.alias)?,
             },
-        }
+        };
+        self.note_item(entry, &range.alias, false, || ItemSource::Relation { oid, only: !range.inh });
+        Ok(entry)
     }
 
     /// The relation that a range variable names. Errors: 42P01, 42809.
@@ -188,19 +188,24 @@ impl Binder<'_> {
     /// An entry for a table's scan.
     pub(crate) fn add_table(&mut self, relation: &Arc<Relation>, alias: &Option<Alias>) -> Result<usize> {
         let mut attributes = Vec::with_capacity(relation.attributes.len());
-        let mut columns = Vec::with_capacity(relation.attributes.len());
+        let (mut columns, mut later) = (Vec::with_capacity(relation.attributes.len()), Vec::new());
+        let names = self.names.clone();
         for (at, attribute) in relation.live_attributes() {
             let given = self.new_given(attribute.ty);
             attributes.push((at, given));
-            columns.push(EntryColumn {
-                name: attribute.name.clone(),
+            let name = names.attribute_name(relation, at);
+            let known = if name.is_some() { &mut columns } else { &mut later };
+            known.push(EntryColumn {
+                name: name.unwrap_or_else(|| attribute.name.clone()),
                 expr: Expr::Column { id: given.id, ty: given.ty },
                 origin: Some((relation.oid, at as i16 + 1)),
             });
         }
-        let mut entry = RangeEntry::new(EntrySource::Table(relation.clone()), relation.name.clone(), columns);
+        let (schema, name) = names.relation_place(relation);
+        let mut entry = RangeEntry::new(EntrySource::Table(relation.clone()), name, columns);
+        entry.later = later;
         entry.attributes = attributes;
-        entry.relation = Some((relation.schema, relation.oid));
+        entry.relation = Some((schema, relation.oid));
         entry.row_type = relation.row_type;
         rename(&mut entry, alias, "table")?;
         Ok(self.add_entry(entry))
@@ -271,19 +276,41 @@ impl Binder<'_> {
         }
         self.level_mut().lateral_active = before;
         self.level_mut().kind = kind;
-        self.add_query(bound?, &subselect.alias, "")
+        let mut bound = bound?;
+        let analysed = bound.analysed.take();
+        let entry = self.add_query(bound, &subselect.alias, "")?;
+        if let Some(query) = analysed {
+            self.note_item(entry, &subselect.alias, subselect.lateral, || ItemSource::Subquery(query));
+        }
+        Ok(entry)
     }
 
     /// An entry for the rows of a bound query.
     pub(crate) fn add_query(&mut self, bound: BoundQuery, alias: &Option<Alias>, name: &str) -> Result<usize> {
+        let known = bound.output.len();
+        self.add_known_columns(bound, known, alias, name)
+    }
+
+    /// The same with the names of its first columns only.
+    pub(crate) fn add_known_columns(
+        &mut self,
+        bound: BoundQuery,
+        known: usize,
+        alias: &Option<Alias>,
+        name: &str,
+    ) -> Result<usize> {
         self.adopt(bound.ids());
         let columns = bound
             .output
             .iter()
-            .map(|column| EntryColumn {
-                name: column.name.clone(),
-                expr: Expr::Column { id: column.id, ty: column.ty },
-                origin: column.origin,
+            .take(known)
+            .map(|column| {
+                let mut offered = EntryColumn::of_output(column);
+                if self.analysing() {
+                    // It is another than the one that the query has it from.
+                    offered.expr = Expr::Column { id: self.new_column(), ty: column.ty };
+                }
+                offered
             })
             .collect();
         let mut entry = RangeEntry::new(EntrySource::Plan(Some(Box::new(bound.plan))), Arc::from(name), columns);

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use catalog::builtin::{BuiltinFunction, builtins};
-use expr::Expr;
-use pg_query::protobuf::{FuncCall, Node, node::Node as Ast};
+use expr::{Expr, expression::Written};
+use pg_query::protobuf::{CoercionForm, FuncCall, Node, node::Node as Ast};
 use plan::logical::SetCall;
 use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
 use crate::{
-    ast,
+    ExpressionKind, ast,
     coercion::Context,
     expression_kind::Construct,
     function_resolution::{self, Candidate, Resolution},
-    generic, indirection,
-    special_form::array_of,
+    generic, same,
     state::{Binder, Typed},
     type_facts,
 };
@@ -52,7 +51,7 @@ impl Binder<'_> {
     fn place_set(&mut self, set: SetCall, location: i32) -> Result<Typed> {
         let position = ast::position(location);
         let refuse = |message: &str| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(position));
-        if self.level().kind == crate::ExpressionKind::FromFunction {
+        if self.level().kind == ExpressionKind::FromFunction {
             return refuse("set-returning functions must appear at top level of FROM");
         }
         if let Some(refusal) = self.level().kind.refusal(Construct::SetReturning) {
@@ -65,6 +64,12 @@ impl Binder<'_> {
             )
             .hint("You might be able to move the set-returning function into a LATERAL FROM item.")
             .at(position));
+        }
+        // A clause that repeats a call of the target list means it.
+        let repeats = matches!(self.level().kind, ExpressionKind::GroupBy | ExpressionKind::OrderBy | ExpressionKind::DistinctOn);
+        let known = self.level().sets.iter().find(|(_, other)| repeats && same::same_set_call(other, &set));
+        if let Some((id, _)) = known {
+            return Ok(Typed::new(Expr::Column { id: *id, ty: set.ty }, location));
         }
         let given = self.new_given(set.ty);
         self.level_mut().sets.push((given.id, set));
@@ -135,7 +140,7 @@ impl Binder<'_> {
                     && let Some((names, types)) = self.row_fields(&argument.expr)
                     && let Some(at) = names.iter().position(|known| **known == *bare)
                 {
-                    let field = indirection::field_of(argument.expr.clone(), at, types[at]);
+                    let field = self.field_of(argument.expr.clone(), at, types[at]);
                     return Ok(Called::Value(Typed::new(field, start)));
                 }
                 Err(self.undefined_function(call, &name, &arguments, ambiguous))
@@ -235,11 +240,23 @@ impl Binder<'_> {
 
     fn plain_call(&mut self, call: &FuncCall, candidate: Candidate, arguments: Arguments, start: i32) -> Result<Called> {
         let function = candidate.function;
+        let argument_names = arguments.names;
         let (arguments, ty, collation) = self.finish_arguments(call, &candidate, arguments.values)?;
         if function.returns_set {
             return Ok(Called::Set(SetCall { function, arguments, ty, columns: None }, call.location));
         }
-        Ok(Called::Value(Typed::new(Expr::Call { function, arguments, ty, collation, operator: None, position: None }, start)))
+        let gathered = candidate.expanded > 0 && function.variadic != Oid::ANY;
+        let written = match call.funcformat() {
+            CoercionForm::CoerceSqlSyntax => Written::Syntax,
+            _ if call.func_variadic || gathered => Written::Variadic,
+            _ => Written::Call,
+        };
+        let expr = Expr::Call { function, arguments, ty, collation, written, position: None };
+        if self.analysing() && !argument_names.is_empty() {
+            let names = argument_names.iter().map(|name| name.as_str().into()).collect();
+            return Ok(Called::Value(Typed::new(self.named_call(expr, names), start)));
+        }
+        Ok(Called::Value(Typed::new(expr, start)))
     }
 
     /// Adds defaults, resolves polymorphic types, converts, and gathers VARIADIC: final arguments, result type and collation.
@@ -252,9 +269,13 @@ impl Binder<'_> {
         let names = self.names.clone();
         let function = candidate.function;
         let position = ast::position(call.location);
-        values.extend(self.default_arguments(candidate, values.len())?);
+        // What is printed has the arguments that were written.
+        if !self.analysing() {
+            values.extend(self.default_arguments(candidate, values.len())?);
+        }
         let actual: Vec<Oid> = values.iter().map(|value| value.ty().oid).collect();
         let mut declared = candidate.types.clone();
+        declared.truncate(actual.len());
         let result =
             generic::enforce(&names, &actual, &mut declared, function.return_type).map_err(|error| error.at(position))?;
         let collation = self.collation_of(values.iter().map(|value| &value.expr));
@@ -264,7 +285,9 @@ impl Binder<'_> {
                 let at = values.last().and_then(Typed::position);
                 return Err(Error::new(SqlState::DATATYPE_MISMATCH, "VARIADIC argument must be an array").at(at));
             }
-            values = self.spread_variadic(function, values, position)?;
+            if !self.analysing() {
+                values = self.spread_variadic(function, values, position)?;
+            }
             declared.resize(values.len(), Oid::ANY);
         }
         let mut converted = Vec::with_capacity(values.len());
@@ -288,9 +311,9 @@ impl Binder<'_> {
                 let message = format!("could not find array type for data type {}", names.format_type_oid(element.oid));
                 Error::new(SqlState::UNDEFINED_OBJECT, message).at(position)
             })?;
-            converted.push(array_of(elements, array, element));
+            converted.push(self.array_of(elements, array, element));
         }
-        if let Some(order) = &candidate.order {
+        if let Some(order) = candidate.order.as_ref().filter(|_| !self.analysing()) {
             let mut slots: Vec<Option<Expr>> = converted.iter().map(|_| None).collect();
             for (expr, at) in converted.into_iter().zip(order) {
                 slots[*at] = Some(expr);
@@ -379,7 +402,7 @@ impl Binder<'_> {
                 let call = FuncCall { location, ..FuncCall::default() };
                 let (arguments, ty, collation) = self.finish_arguments(&call, &candidate, vec![row])?;
                 let function = candidate.function;
-                let expr = Expr::Call { function, arguments, ty, collation, operator: None, position: None };
+                let expr = Expr::Call { function, arguments, ty, collation, written: Written::Call, position: None };
                 Ok(Some(Typed::new(expr, location)))
             }
             Resolution::Coercion(target) if type_facts::category(&self.names, target.oid).0 == 'S' => {

@@ -2,6 +2,7 @@
 
 use expr::Expr;
 use pg_query::protobuf::{GroupingSetKind, Node, SelectStmt, node::Node as Ast};
+use plan::analysed::AnalysedGrouping;
 use types::{Error, Result, SqlState};
 
 use crate::{ExpressionKind, ast, same, state::Binder, target_list::Target};
@@ -14,6 +15,8 @@ pub(crate) struct Grouping {
     /// GROUPING SETS as positions in them; None: one set of all.
     pub(crate) sets: Option<Vec<Vec<usize>>>,
     pub(crate) present: bool,
+    /// As written, when the query is analysed.
+    pub(crate) analysed: AnalysedGrouping,
 }
 
 /// PostgreSQL's limit on expanded grouping sets.
@@ -47,6 +50,7 @@ impl Binder<'_> {
             }
             grouping.sets = Some(expanded);
         }
+        grouping.analysed = self.analyse_grouping(select, has_sets, &grouping.expressions, targets)?;
         Ok(grouping)
     }
 

@@ -1,6 +1,9 @@
 //! `array[1]`, `array[1:2]`, `json['key']`, `(row).field`.
 
-use expr::{Expr, expression::Subscript};
+use expr::{
+    Expr,
+    expression::{Subscript, Written},
+};
 use pg_query::protobuf::{AIndices, AIndirection, Node, node::Node as Ast};
 use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
@@ -68,7 +71,7 @@ impl Binder<'_> {
                 .functions_named(name)
                 .find(|function| function.argument_types == types)
                 .ok_or_else(|| Error::internal(format!("{name} is built in")))?;
-            Ok(Expr::Call { function, arguments, ty, collation: Oid::INVALID, operator: None, position: None })
+            Ok(Expr::Call { function, arguments, ty, collation: Oid::INVALID, written: Written::Call, position: None })
         };
         let relabel = |operand: Expr, ty: SqlType| Expr::Cast {
             operand: Box::new(operand),
@@ -173,7 +176,7 @@ impl Binder<'_> {
         if let Some((names, types)) = self.row_fields(&value.expr)
             && let Some(at) = names.iter().position(|name| **name == *field)
         {
-            return Ok(Typed::new(field_of(value.expr, at, types[at]), location));
+            return Ok(Typed::new(self.field_of(value.expr, at, types[at]), location));
         }
         let ty = value.ty().oid;
         if let Some(called) = self.try_function_on_row(field, value, location)? {
@@ -194,10 +197,15 @@ impl Binder<'_> {
     }
 }
 
-/// A field of a row value; of a row that is being made here, the field's own expression.
-pub(crate) fn field_of(value: Expr, field: usize, ty: SqlType) -> Expr {
-    match value {
-        Expr::Row { mut fields, .. } if field < fields.len() => fields.swap_remove(field),
-        other => Expr::Field { operand: Box::new(other), field, ty },
+impl Binder<'_> {
+    /// A field of a row value; of a row that is being made here, or of a whole row of FROM, the field's own expression.
+    pub(crate) fn field_of(&mut self, value: Expr, field: usize, ty: SqlType) -> Expr {
+        if let Some(column) = self.analysed_field(&value, field) {
+            return column;
+        }
+        match value {
+            Expr::Row { mut fields, .. } if field < fields.len() && !self.analysing() => fields.swap_remove(field),
+            other => Expr::Field { operand: Box::new(other), field, ty },
+        }
     }
 }

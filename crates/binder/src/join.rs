@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use expr::Expr;
 use pg_query::protobuf::{JoinExpr, JoinType};
-use plan::logical::JoinKind;
+use plan::{analysed::ItemSource, logical::JoinKind};
 use types::{Error, Result, SqlState, SqlType};
 
 use crate::{
@@ -129,6 +129,7 @@ impl Binder<'_> {
             let condition = self.apply_operator(&["="], Some(left_typed), right_typed, -1)?;
             conditions.push(self.coerce_to_boolean(condition, "JOIN/USING")?);
             let expr = self.merged_column(kind, left_expr, right_expr)?;
+            let expr = self.analysed_merge(expr);
             merged.push((EntryColumn { name: name.clone(), expr, origin: None }, left_at, right_at));
         }
         Ok((merged, conditions))
@@ -197,6 +198,9 @@ impl Binder<'_> {
                 columns.push(column.clone());
             }
         }
+        let sides = (&left, &right);
+        let known = self.analysing().then(|| merged.clone()).unwrap_or_default();
+        let shape = |binder: &Self| binder.join_shape(kind, sides, &known, condition.clone(), &join.join_using_alias);
         let mut namespace = Vec::new();
         if join.alias.is_none() {
             let sides = left.namespace.iter().chain(&right.namespace);
@@ -211,9 +215,14 @@ impl Binder<'_> {
             self.check_namespace_conflicts(&namespace, &[item])?;
             namespace.push(item);
         }
+        let shape = self.analysing().then(|| shape(self));
         let mut entry = RangeEntry::new(EntrySource::Join, Arc::from("unnamed_join"), columns);
         rename(&mut entry, &join.alias, "join expression")?;
+        self.rename_join_columns(&mut entry);
         let entry = self.add_entry(entry);
+        if let Some(shape) = shape {
+            self.note_item(entry, &join.alias, false, || ItemSource::Join(shape));
+        }
         namespace.push(NamespaceItem { relation_visible: join.alias.is_some(), ..NamespaceItem::visible(entry) });
         let tree = FromTree::Join { kind, left: Box::new(left.tree), right: Box::new(right.tree), condition };
         Ok(FromItem { tree, namespace, entry })

@@ -17,6 +17,8 @@ use types::{FormatSettings, Result, SqlType};
 
 mod access;
 mod aggregate;
+mod analysed_clauses;
+mod analysis;
 mod ast;
 mod boolean;
 mod case;
@@ -75,8 +77,9 @@ mod window;
 mod with;
 mod writable_view;
 
+pub use analysis::{AnalysedExpression, analyse_expression, analyse_view, store_query};
 pub use column_name::figure_column_name;
-pub use deparse::{deparse_domain_check, deparse_expression, deparse_query};
+pub use deparse::{deparse_domain_check, deparse_expression};
 pub use expression_kind::ExpressionKind;
 pub use parse::{ParsedStatement, parse};
 

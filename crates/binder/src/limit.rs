@@ -48,7 +48,7 @@ impl Binder<'_> {
         let Some(node) = ast::present(node) else { return Ok(None) };
         // LIMIT ALL is a NULL constant.
         if is_null(node) {
-            return Ok(None);
+            return Ok(self.analysing().then(|| Expr::null(SqlType::INT8)));
         }
         let typed = self.bind_kind(node, kind)?;
         let location = typed.location;

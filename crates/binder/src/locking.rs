@@ -143,6 +143,7 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
         }
         let relation = relation.clone();
+        self.level_mut().shape.locks.push((entry, strength(clause), wait_policy(clause)));
         self.require(relation.oid, catalog::Privileges::UPDATE);
         add_lock(clause, relation, row_id, locks);
         Ok(())
@@ -160,6 +161,7 @@ impl Binder<'_> {
         if let Some((_, view)) = self.level().entries[entry].relation {
             self.require(view, catalog::Privileges::UPDATE);
         }
+        self.level_mut().shape.locks.push((entry, strength(clause), wait_policy(clause)));
         let mut rows = Vec::new();
         let exposed = self.expose_rows(&mut taken, name, &mut rows);
         self.level_mut().entries[entry].source = EntrySource::Plan(Some(taken));
@@ -218,19 +220,26 @@ impl Binder<'_> {
     }
 }
 
-/// Adds a lock; a row locked by two clauses takes the stronger lock and the less patient policy.
-fn add_lock(clause: &LockingClause, relation: Arc<Relation>, row_id: ColumnId, locks: &mut Locks) {
-    let strength = match clause.strength() {
+fn strength(clause: &LockingClause) -> LockStrength {
+    match clause.strength() {
         LockClauseStrength::LcsForkeyshare => LockStrength::KeyShare,
         LockClauseStrength::LcsForshare => LockStrength::Share,
         LockClauseStrength::LcsFornokeyupdate => LockStrength::NoKeyUpdate,
         _ => LockStrength::Update,
-    };
-    let wait = match clause.wait_policy() {
+    }
+}
+
+fn wait_policy(clause: &LockingClause) -> LockWaitPolicy {
+    match clause.wait_policy() {
         AstPolicy::LockWaitSkip => LockWaitPolicy::SkipLocked,
         AstPolicy::LockWaitError => LockWaitPolicy::NoWait,
         _ => LockWaitPolicy::Wait,
-    };
+    }
+}
+
+/// Adds a lock; a row locked by two clauses takes the stronger lock and the less patient policy.
+fn add_lock(clause: &LockingClause, relation: Arc<Relation>, row_id: ColumnId, locks: &mut Locks) {
+    let (strength, wait) = (strength(clause), wait_policy(clause));
     match locks.0.iter_mut().find(|lock| lock.row_id == row_id) {
         Some(known) => {
             known.strength = known.strength.max(strength);

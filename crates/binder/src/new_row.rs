@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{ConstraintKind, Relation, type_names::Names};
+use catalog::{ConstraintKind, Relation};
 use plan::logical::{Check, Given, NewRow};
 use types::Result;
 
@@ -11,7 +11,7 @@ use crate::{Environment, ExpressionKind, parse, state::Binder};
 impl Binder<'_> {
     /// The environment in which stored expressions bind.
     pub(crate) fn stored_environment(&self) -> Environment {
-        let names = Names { catalog: self.names.catalog.clone(), search_path: Vec::new(), cluster: self.names.cluster.clone() };
+        let names = self.names.of_definition(None);
         Environment { names: Arc::new(names), format: self.environment.format.clone(), parameters: Vec::new() }
     }
 

@@ -4,7 +4,10 @@ use catalog::{
     builtin::{BuiltinFunction, BuiltinOperator, builtins},
     type_names::Names,
 };
-use expr::{Expr, expression::RowOperator};
+use expr::{
+    Expr,
+    expression::{RowOperator, Written},
+};
 use pg_query::protobuf::Node;
 use types::{Error, Oid, Result, SqlState, SqlType};
 
@@ -136,7 +139,7 @@ impl Binder<'_> {
             arguments,
             ty: type_facts::sql_type(&self.names, resolved.result),
             collation,
-            operator: Some(resolved.operator.oid),
+            written: Written::Operator(resolved.operator.oid),
             position: None,
         })
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use expr::Expr;
 use pg_query::protobuf::{Node, RangeFunction, node::Node as Ast};
-use plan::logical::{FunctionScan, FunctionSource, Given, LogicalPlan, SetCall};
+use plan::{
+    analysed::ItemSource,
+    logical::{FunctionScan, FunctionSource, Given, LogicalPlan, SetCall},
+};
 use types::{Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
@@ -39,6 +42,8 @@ impl Binder<'_> {
         let single = sources.len() == 1;
         let only_scalar = single && sources[0].scalar && !range.ordinality;
         let row_type = if single && !range.ordinality { sources[0].row_type } else { Oid::RECORD };
+        let written = self.note_functions(sources.iter().map(|source| &source.source));
+        let lateral = range.lateral || self.reads_own_level(&written);
         let mut calls = Vec::with_capacity(sources.len());
         let mut columns = Vec::new();
         for source in sources {
@@ -66,7 +71,10 @@ impl Binder<'_> {
         entry.scalar = only_scalar;
         entry.row_type = row_type;
         rename(&mut entry, &range.alias, "table")?;
-        Ok(self.add_entry(entry))
+        let entry = self.add_entry(entry);
+        let ordinality = range.ordinality;
+        self.note_item(entry, &range.alias, lateral, || ItemSource::Functions { calls: written, ordinality });
+        Ok(entry)
     }
 
     fn bind_sources(&mut self, range: &RangeFunction) -> Result<Vec<BoundSource>> {

@@ -9,6 +9,7 @@ use plan::logical::{Computed, Given, LogicalPlan, Scan, SystemAttribute};
 use types::{Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
+    analysis::EntryShape,
     ast,
     state::{Binder, Level, Typed},
     type_facts,
@@ -22,6 +23,13 @@ pub(crate) struct EntryColumn {
     pub(crate) expr: Expr,
     /// The table attribute it is: relation and attnum.
     pub(crate) origin: Option<(Oid, i16)>,
+}
+
+impl EntryColumn {
+    /// An output column of a query as an entry over it offers it.
+    pub(crate) fn of_output(column: &plan::OutputColumn) -> EntryColumn {
+        EntryColumn { name: column.name.clone(), expr: Expr::Column { id: column.id, ty: column.ty }, origin: column.origin }
+    }
 }
 
 /// Where an entry's rows come from.
@@ -63,6 +71,11 @@ pub(crate) struct RangeEntry {
     pub(crate) recursive_reference: i32,
     /// What the item is called without its alias.
     pub(crate) source_name: Arc<str>,
+    /// Columns of the relation that the stored query being bound does not know: parts of its whole row, without names.
+    pub(crate) later: Vec<EntryColumn>,
+    /// What it was written as, when the query is analysed, and the column that its whole row is then.
+    pub(crate) shape: Option<Box<EntryShape>>,
+    pub(crate) whole: Option<ColumnId>,
 }
 
 /// An entry's visibility in the clause being bound.
@@ -98,6 +111,9 @@ impl RangeEntry {
             nullable: false,
             is_target: false,
             recursive_reference: -1,
+            later: Vec::new(),
+            shape: None,
+            whole: None,
         }
     }
 
@@ -265,7 +281,9 @@ impl Binder<'_> {
 
     /// A whole row as a value (transformWholeRowRef).
     pub(crate) fn whole_row(&mut self, level: usize, entry: usize, location: i32) -> Typed {
-        self.note_read_all(level, entry);
+        if !self.analysing() {
+            self.note_read_all(level, entry);
+        }
         let range = &self.levels[level].entries[entry];
         if range.scalar
             && let [only] = &range.columns[..]
@@ -275,8 +293,12 @@ impl Binder<'_> {
             return Typed::new(expr, location);
         }
         let ty = type_facts::sql_type(&self.names, range.row_type);
-        let names: Arc<[Arc<str>]> = range.columns.iter().map(|column| column.name.clone()).collect();
-        let fields: Vec<Expr> = range.columns.iter().map(|column| column.expr.clone()).collect();
+        if self.analysing() {
+            return Typed::new(self.analysed_row(level, entry, ty), location);
+        }
+        let columns = || range.columns.iter().chain(&range.later);
+        let names: Arc<[Arc<str>]> = columns().map(|column| column.name.clone()).collect();
+        let fields: Vec<Expr> = columns().map(|column| column.expr.clone()).collect();
         let nullable = range.nullable;
         let row = Expr::Row { fields, names, ty };
         self.note_reference(level, &row, location);
@@ -285,7 +307,7 @@ impl Binder<'_> {
         // A row that an outer join made up is NULL as a whole, not a row of NULLs.
         self.columns[id.0 as usize].used = true;
         let absent = Expr::IsNull { operand: Box::new(Expr::Column { id, ty: marker_type }), negated: false };
-        Typed::new(Expr::Case { branches: vec![(absent, Expr::null(ty))], otherwise: Box::new(row), ty }, location)
+        Typed::new(Expr::Case { branches: vec![(absent, Expr::null(ty))], otherwise: Box::new(row), ty, simple: false }, location)
     }
 
     /// A column that is never NULL in the entry's own rows: a table's row identity, or a constant added to a subquery.
@@ -415,9 +437,15 @@ impl Binder<'_> {
 
     /// Names and types of the columns of a row-valued expression's type, for `(row).field` and `(row).*`.
     pub(crate) fn row_fields(&self, expr: &Expr) -> Option<(Arc<[Arc<str>]>, Vec<SqlType>)> {
+        if let Some(columns) = self.analysed_fields(expr) {
+            return Some(columns.iter().map(|column| (column.name.clone(), column.expr.ty())).unzip::<_, _, Vec<_>, _>())
+                .map(|(names, types)| (names.into(), types));
+        }
         match expr {
             Expr::Row { fields, names, .. } => Some((names.clone(), fields.iter().map(Expr::ty).collect())),
-            Expr::Case { branches, otherwise, ty } if ty.oid == Oid::RECORD && branches.len() == 1 => self.row_fields(otherwise),
+            Expr::Case { branches, otherwise, ty, .. } if ty.oid == Oid::RECORD && branches.len() == 1 => {
+                self.row_fields(otherwise)
+            }
             Expr::Call { function, arguments, ty, .. } if ty.oid == Oid::RECORD => self.out_fields(function, arguments),
             Expr::Column { id, ty } if ty.oid == Oid::RECORD => {
                 let mut sets = self.levels.iter().flat_map(|level| &level.sets);
@@ -450,7 +478,8 @@ impl RangeEntry {
         match &self.source {
             EntrySource::Table(relation) => Some(LogicalPlan::Scan(Scan {
                 relation: relation.clone(),
-                alias: self.alias.clone(),
+                // A stored query may know the relation by a former name.
+                alias: if self.has_alias { self.alias.clone() } else { relation.name.clone() },
                 columns,
                 row_id: self.row_id,
                 system: self.system.clone(),

@@ -4,6 +4,7 @@ use expr::{
     AggregateCall, Expr, SortKey,
     expression::{CastMethod, Subscript},
 };
+use plan::logical::SetCall;
 use types::Datum;
 
 fn all_same(left: &[Expr], right: &[Expr]) -> bool {
@@ -58,6 +59,17 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         (E::Subquery(a), E::Subquery(b)) => a.plan == b.plan,
         _ => false,
     }
+}
+
+/// Whether two set-returning calls give the same rows.
+pub(crate) fn same_set_call(left: &SetCall, right: &SetCall) -> bool {
+    left.function.oid == right.function.oid
+        && left.function.volatility != 'v'
+        && left.ty == right.ty
+        && left.columns.is_none()
+        && right.columns.is_none()
+        && all_same(&left.arguments, &right.arguments)
+        && !left.arguments.iter().any(Expr::is_volatile)
 }
 
 /// The expression below conversions that nobody wrote (strip_implicit_coercions).

@@ -9,7 +9,9 @@ use plan::{
 use types::{Error, Oid, Result, SqlState};
 
 use crate::{
-    ExpressionKind, ast,
+    ExpressionKind,
+    analysed_clauses::SelectClauses,
+    ast,
     distinct::Distinct,
     locking::Locks,
     order_by::SortTarget,
@@ -71,6 +73,15 @@ impl Binder<'_> {
             }
         }
         let locks = self.bind_locking(select, &grouping, &distinct)?;
+        let analysed = self.analyse_select(SelectClauses {
+            targets: &targets,
+            filter: &filter,
+            grouping: &grouping,
+            having: &having,
+            keys: &keys,
+            distinct: &distinct,
+            limits: &limits,
+        });
         let mut plan = self.build_from(from)?;
         if let Some(predicate) = filter {
             plan = LogicalPlan::Filter { input: Box::new(plan), predicate };
@@ -100,7 +111,7 @@ impl Binder<'_> {
         }
         let sets = std::mem::take(&mut self.level_mut().sets);
         plan = self.expand_sets(plan, sets);
-        Ok(self.finish_select(plan, targets, keys, distinct, limits, locks))
+        Ok(BoundQuery { analysed, ..self.finish_select(plan, targets, keys, distinct, limits, locks) })
     }
 
     /// A recursive term may not aggregate the rows of its own query.
@@ -239,7 +250,7 @@ impl Binder<'_> {
             .map(|(target, (id, ty))| OutputColumn { id, name: target.name.clone(), ty, origin: self.origin(&target.expr) })
             .collect();
         let locations = visible.map(|(target, _)| target.location).collect();
-        BoundQuery { plan, output, locations }
+        BoundQuery { plan, output, locations, analysed: None }
     }
 
     /// The table attribute that a target is, when it is one directly.
@@ -268,8 +279,12 @@ impl Binder<'_> {
             && matches!(computed.expression, Expr::Constant { .. } | Expr::Parameter { .. })
         {
             let expr = convert(self, Typed::new(computed.expression.clone(), location))?;
+            let is_literal = column.ty.oid == Oid::UNKNOWN;
             query.output[at].ty = expr.ty();
-            computed.expression = expr;
+            computed.expression = expr.clone();
+            if is_literal {
+                query.decide_literal(at, &expr);
+            }
             return Ok(());
         }
         let expr = convert(self, Typed::new(Expr::Column { id: column.id, ty: column.ty }, location))?;

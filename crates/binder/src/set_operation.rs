@@ -4,11 +4,13 @@ use expr::Expr;
 use pg_query::protobuf::{SelectStmt, SetOperation as AstOperation};
 use plan::{
     OutputColumn,
+    analysed::{AnalysedQuery, SetTree},
     logical::{self, LogicalPlan, SetOperator},
 };
 use types::{Error, Oid, Result, SqlState, SqlType};
 
 use crate::{
+    analysis::set_side,
     ast, common_type,
     distinct::Distinct,
     group_by::Grouping,
@@ -71,10 +73,11 @@ impl Binder<'_> {
             return Err(self.locking_refusal(clause, "UNION/INTERSECT/EXCEPT"));
         }
         let locks = self.bind_locking(select, &Grouping::default(), &Distinct::None)?;
+        let analysed = self.analyse_set_operation(bound.analysed.take(), &keys, &limits);
         if keys.is_empty() && limits.is_empty() {
-            return Ok(bound);
+            return Ok(BoundQuery { analysed, ..bound });
         }
-        Ok(self.finish_select(bound.plan, targets, keys, Distinct::None, limits, locks))
+        Ok(BoundQuery { analysed, ..self.finish_select(bound.plan, targets, keys, Distinct::None, limits, locks) })
     }
 
     /// The tree of set operations below a statement.
@@ -84,8 +87,10 @@ impl Binder<'_> {
             AstOperation::SetopIntersect => ("INTERSECT", SetOperator::Intersect),
             _ => ("EXCEPT", SetOperator::Except),
         };
-        let mut left = self.bind_side(ast::required(&select.larg)?)?;
-        let mut right = self.bind_side(ast::required(&select.rarg)?)?;
+        let (left, right) = (ast::required(&select.larg)?, ast::required(&select.rarg)?);
+        let (left_is_leaf, right_is_leaf) = (is_leaf(left), is_leaf(right));
+        let mut left = self.bind_side(left)?;
+        let mut right = self.bind_side(right)?;
         if left.output.len() != right.output.len() {
             let at = right.locations.first().copied().unwrap_or(-1);
             let message = format!("each {name} query must have the same number of columns");
@@ -100,6 +105,11 @@ impl Binder<'_> {
             output.push(OutputColumn { id: given.id, name: left.output[at].name.clone(), ty, origin: None });
         }
         let locations = left.locations.clone();
+        let tree = match (set_side(left.analysed.take(), left_is_leaf), set_side(right.analysed.take(), right_is_leaf)) {
+            (Some(left), Some(right)) => Some(SetTree::Operation { operator, all: select.all, left, right }),
+            _ => None,
+        };
+        let analysed = tree.map(|tree| Box::new(AnalysedQuery { set_operations: Some(tree), ..AnalysedQuery::default() }));
         let (left_columns, right_columns) = (left.ids(), right.ids());
         let plan = LogicalPlan::SetOperation(logical::SetOperation {
             operator,
@@ -110,18 +120,12 @@ impl Binder<'_> {
             right_columns,
             columns,
         });
-        Ok(BoundQuery { plan, output, locations })
+        Ok(BoundQuery { plan, output, locations, analysed })
     }
 
     /// A side: a nested operation, or a query of its own level.
     fn bind_side(&mut self, select: &SelectStmt) -> Result<BoundQuery> {
-        let is_leaf = select.op() == AstOperation::SetopNone
-            || !select.sort_clause.is_empty()
-            || select.limit_count.is_some()
-            || select.limit_offset.is_some()
-            || !select.locking_clause.is_empty()
-            || select.with_clause.is_some();
-        if !is_leaf {
+        if !is_leaf(select) {
             return self.deeper(|binder| binder.bind_set_tree(select));
         }
         let bound = self.nested_level(|binder| {
@@ -159,4 +163,14 @@ impl Binder<'_> {
         }
         Ok(common.with_typmod(typmod))
     }
+}
+
+/// Whether a side of a set operation is a query of its own, and no further operation.
+pub(crate) fn is_leaf(select: &SelectStmt) -> bool {
+    select.op() == AstOperation::SetopNone
+        || !select.sort_clause.is_empty()
+        || select.limit_count.is_some()
+        || select.limit_offset.is_some()
+        || !select.locking_clause.is_empty()
+        || select.with_clause.is_some()
 }

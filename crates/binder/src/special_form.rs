@@ -162,7 +162,7 @@ impl Binder<'_> {
             .ok_or_else(|| Error::internal("the element type of an IN list has an array type"))?;
         let converted: Vec<Expr> =
             items.into_iter().map(|item| self.coerce_to_common(item, element, "IN")).collect::<Result<_>>()?;
-        let array = array_of(converted, array_type, element);
+        let array = self.array_of(converted, array_type, element);
         self.apply_to_array(name, left, Typed::new(array, location), negated, location)
     }
 
@@ -225,8 +225,17 @@ fn combine(mut terms: Vec<Expr>, negated: bool) -> Expr {
     }
 }
 
-/// An array of these elements; of constants, a constant.
-pub(crate) fn array_of(elements: Vec<Expr>, ty: SqlType, element_type: SqlType) -> Expr {
+impl Binder<'_> {
+    /// An array of these elements; of constants, a constant, unless it is to print as what it was written.
+    pub(crate) fn array_of(&self, elements: Vec<Expr>, ty: SqlType, element_type: SqlType) -> Expr {
+        if self.analysing() {
+            return Expr::Array { elements, ty, element_type, multidimensional: false };
+        }
+        folded_array(elements, ty, element_type)
+    }
+}
+
+fn folded_array(elements: Vec<Expr>, ty: SqlType, element_type: SqlType) -> Expr {
     if elements.iter().all(|element| matches!(element, Expr::Constant { .. })) {
         let values = elements
             .into_iter()

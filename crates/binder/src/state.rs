@@ -19,6 +19,7 @@ use types::{Error, Result, SqlType};
 use crate::{
     Environment, ExpressionKind,
     aggregate::PendingAggregate,
+    analysis::{Analysis, LevelShape},
     ast,
     coercion::Context,
     parameter::Parameters,
@@ -81,6 +82,8 @@ pub(crate) struct Level {
     pub(crate) domain_value: Option<SqlType>,
     /// Unknown literals in the target list become text.
     pub(crate) resolve_unknowns: bool,
+    /// What only analysis keeps.
+    pub(crate) shape: LevelShape,
 }
 
 impl Level {
@@ -100,6 +103,7 @@ impl Level {
             inside_aggregate: 0,
             domain_value: None,
             resolve_unknowns: true,
+            shape: LevelShape::default(),
         }
     }
 }
@@ -136,6 +140,8 @@ pub(crate) struct Binder<'e> {
     pub(crate) check_as: Option<types::Oid>,
     /// Changes to the text being printed, when this binding serves printing.
     pub(crate) mendings: Option<Vec<crate::deparse::Mending>>,
+    /// What is found out about the text, when this binding serves analysis.
+    pub(crate) analysis: Option<Box<Analysis>>,
 }
 
 impl<'e> Binder<'e> {
@@ -155,6 +161,7 @@ impl<'e> Binder<'e> {
             access: plan::access::Access::default(),
             check_as: None,
             mendings: None,
+            analysis: None,
         }
     }
 

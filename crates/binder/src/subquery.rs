@@ -7,6 +7,7 @@ use expr::{
 use pg_query::protobuf::{Node, SubLink, SubLinkType, node::Node as Ast};
 use plan::{
     OutputColumn,
+    analysed::AnalysedQuery,
     logical::{Computed, LogicalPlan},
 };
 use types::{Error, Result, SqlState, SqlType};
@@ -27,6 +28,8 @@ pub(crate) struct BoundQuery {
     pub(crate) output: Vec<OutputColumn>,
     /// Where each output expression begins in the text.
     pub(crate) locations: Vec<i32>,
+    /// What it was written as, when it has been analysed.
+    pub(crate) analysed: Option<Box<AnalysedQuery>>,
 }
 
 impl BoundQuery {
@@ -77,19 +80,21 @@ impl Binder<'_> {
             return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, refusal).at(position));
         }
         let query = ast::required(&link.subselect)?;
+        match link.sub_link_type() {
+            SubLinkType::AnySublink => return self.bind_quantified(link, query, false),
+            SubLinkType::AllSublink => return self.bind_quantified(link, query, true),
+            _ => {}
+        }
+        let mut bound = self.bind_nested(query)?;
+        let analysed = bound.analysed.take();
         let expr = match link.sub_link_type() {
-            SubLinkType::ExistsSublink => {
-                let bound = self.bind_nested(query)?;
-                self.subquery(bound.plan, Vec::new(), SubqueryKind::Exists, SqlType::BOOL)
-            }
+            SubLinkType::ExistsSublink => self.subquery(bound.plan, Vec::new(), SubqueryKind::Exists, SqlType::BOOL),
             SubLinkType::ExprSublink => {
-                let bound = self.bind_nested(query)?;
                 let ty = only_column(&bound, position)?;
                 let output = bound.ids();
                 self.subquery(bound.plan, output, SubqueryKind::Scalar, ty)
             }
             SubLinkType::ArraySublink => {
-                let bound = self.bind_nested(query)?;
                 let element_type = only_column(&bound, position)?;
                 // Arrays of arrays are arrays of one more dimension.
                 let is_array = type_facts::element(&self.names, element_type.oid).is_some();
@@ -105,22 +110,22 @@ impl Binder<'_> {
                 let output = bound.ids();
                 self.subquery(bound.plan, output, SubqueryKind::Array { element_type }, ty)
             }
-            SubLinkType::AnySublink => return self.bind_quantified(link, query, false),
-            SubLinkType::AllSublink => return self.bind_quantified(link, query, true),
             _ => return Err(Error::unsupported("this kind of subquery").at(position)),
         };
+        self.note_subquery(&expr, analysed, None);
         Ok(Typed::new(expr, link.location))
     }
 
     /// `left operator ANY/ALL (query)`; IN has no operator.
     fn bind_quantified(&mut self, link: &SubLink, query: &Node, all: bool) -> Result<Typed> {
-        let bound = self.bind_nested(query)?;
+        let mut bound = self.bind_nested(query)?;
+        let analysed = bound.analysed.take();
         let test = ast::required(&link.testexpr)?;
         let left = match ast::content(test)? {
             Ast::RowExpr(row) => self.bind_row_items(&row.args)?,
             _ => {
                 let typed = self.bind_expr(test)?;
-                if bound.output.len() > 1 { row_items(typed) } else { vec![typed] }
+                if bound.output.len() > 1 { row_items(self.spread_row(typed)) } else { vec![typed] }
             }
         };
         let names = operator_name(&link.oper_name);
@@ -138,7 +143,9 @@ impl Binder<'_> {
         }
         let (lefts, functions, plan, output) = self.compare_columns(name, left, bound, link.location)?;
         let kind = SubqueryKind::Compare { left: lefts, functions, all, combine_or: matches!(bare, "<>" | "!=") };
-        Ok(Typed::new(self.subquery(plan, output, kind, SqlType::BOOL), start))
+        let expr = self.subquery(plan, output, kind, SqlType::BOOL);
+        self.note_subquery(&expr, analysed, Some(if bare == "!=" { "<>" } else { bare }));
+        Ok(Typed::new(expr, start))
     }
 
     /// Resolves one comparison a column, converting the left sides here and the subquery's columns in its plan.
@@ -195,10 +202,12 @@ impl Binder<'_> {
 
     /// The columns of a subquery that gives one row, as fields of that row.
     pub(crate) fn bind_row_subquery(&mut self, link: &SubLink) -> Result<Vec<Typed>> {
-        let bound = self.bind_nested(ast::required(&link.subselect)?)?;
+        let mut bound = self.bind_nested(ast::required(&link.subselect)?)?;
+        let analysed = bound.analysed.take();
         let output = bound.ids();
         let types: Vec<SqlType> = bound.output.iter().map(|column| column.ty).collect();
         let row = self.subquery(bound.plan, output, SubqueryKind::Row, SqlType::RECORD);
+        self.note_subquery(&row, analysed, None);
         Ok(types
             .into_iter()
             .enumerate()

@@ -319,6 +319,6 @@ pub(crate) struct BoundOutput {
 
 impl BoundOutput {
     pub(crate) fn over(self, plan: plan::logical::LogicalPlan) -> BoundQuery {
-        BoundQuery { plan, output: self.output, locations: self.locations }
+        BoundQuery { plan, output: self.output, locations: self.locations, analysed: None }
     }
 }

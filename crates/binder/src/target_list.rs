@@ -2,17 +2,12 @@
 
 use std::{ops::Range, sync::Arc};
 
-use catalog::type_names::quote_identifier;
 use expr::Expr;
 use pg_query::protobuf::{ColumnRef, Node, ResTarget, node::Node as Ast};
 use types::{Error, Oid, Result, SqlState};
 
 use crate::{
     ExpressionKind, ast, column_name,
-    deparse::Mending,
-    indirection::field_of,
-    range_table::EntrySource,
-    same,
     state::{Binder, Typed},
 };
 
@@ -70,9 +65,7 @@ impl Binder<'_> {
     pub(crate) fn expand_star(&mut self, node: &Node) -> Result<Option<Vec<(Arc<str>, Typed)>>> {
         match &node.node {
             Some(Ast::ColumnRef(reference)) if matches!(last(&reference.fields), Some(Ast::AStar(_))) => {
-                let columns = self.expand_column_star(reference)?;
-                self.mend_star(reference);
-                Ok(Some(columns))
+                self.expand_column_star(reference).map(Some)
             }
             Some(Ast::AIndirection(indirection)) if matches!(last(&indirection.indirection), Some(Ast::AStar(_))) => {
                 let mut inner = indirection.clone();
@@ -83,41 +76,6 @@ impl Binder<'_> {
             }
             _ => Ok(None),
         }
-    }
-
-    /// Where a definition is printed, `*` is written out, as it must not grow with the table.
-    fn mend_star(&mut self, reference: &ColumnRef) {
-        let location = reference.location;
-        let table = ast::names(&reference.fields).last().map(|name| name.to_string());
-        self.mend_text(location, |binder| {
-            let level = binder.level();
-            let visible = level.namespace.iter().filter(|item| match &table {
-                None => item.columns_visible && !item.lateral_only,
-                Some(table) => item.relation_visible && *level.entries[item.entry].alias == **table,
-            });
-            let mut columns = Vec::new();
-            for item in visible {
-                let entry = &level.entries[item.entry];
-                for column in &entry.columns {
-                    columns.push(binder.printed_column(item.entry, &column.name, &column.expr));
-                }
-            }
-            Some(Mending::Expand { location, columns: columns.join(", ") })
-        });
-    }
-
-    /// A column of an entry as `table.column`; of a join, as its side calls it, or bare when it is merged.
-    fn printed_column(&self, entry: usize, name: &str, expr: &Expr) -> String {
-        let level = self.level();
-        let printed = quote_identifier(name);
-        if !matches!(level.entries[entry].source, EntrySource::Join) || level.entries[entry].has_alias {
-            return format!("{}.{printed}", quote_identifier(&level.entries[entry].alias));
-        }
-        let side = level.entries.iter().filter(|side| !matches!(side.source, EntrySource::Join)).find_map(|side| {
-            let own = side.columns.iter().find(|column| same::same(&column.expr, expr))?;
-            Some(format!("{}.{}", quote_identifier(&side.alias), quote_identifier(&own.name)))
-        });
-        side.unwrap_or_else(|| printed.into_owned())
     }
 
     fn expand_column_star(&mut self, reference: &ColumnRef) -> Result<Vec<(Arc<str>, Typed)>> {
@@ -185,11 +143,9 @@ impl Binder<'_> {
             });
         };
         let location = value.location;
-        Ok(names
-            .iter()
-            .zip(types)
-            .enumerate()
-            .map(|(at, (name, ty))| (name.clone(), Typed::new(field_of(value.expr.clone(), at, ty), location)))
+        let fields = names.iter().zip(types).enumerate();
+        Ok(fields
+            .map(|(at, (name, ty))| (name.clone(), Typed::new(self.field_of(value.expr.clone(), at, ty), location)))
             .collect())
     }
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use expr::Expr;
 use pg_query::protobuf::{Node, SelectStmt};
-use plan::logical::LogicalPlan;
+use plan::{analysed::ItemSource, logical::LogicalPlan};
 use types::{Error, Result, SqlState, SqlType};
 
 use crate::{
-    ExpressionKind, ast, common_type,
+    ExpressionKind,
+    analysed_clauses::SelectClauses,
+    ast, common_type,
     distinct::Distinct,
     group_by::Grouping,
     range_table::{EntryColumn, EntrySource, RangeEntry},
@@ -35,9 +37,12 @@ impl Binder<'_> {
             let name: Arc<str> = Arc::from(format!("column{}", at + 1));
             entry_columns.push(EntryColumn { name, expr: Expr::Column { id: given.id, ty: *ty }, origin: None });
         }
+        let written = if self.analysing() { rows.clone() } else { Vec::new() };
         let plan = LogicalPlan::Values { rows, columns };
         let entry = RangeEntry::new(EntrySource::Names, Arc::from("*VALUES*"), entry_columns);
         let entry = self.add_entry(entry);
+        self.note_item(entry, &None, false, || ItemSource::Values(written));
+        self.level_mut().shape.from.push(entry);
         self.level_mut().show(entry);
         let level = self.levels.len() - 1;
         let mut targets: Vec<Target> = self
@@ -48,6 +53,15 @@ impl Binder<'_> {
         let keys = self.bind_order_by(&select.sort_clause, &mut targets)?;
         let limits = self.bind_limits(select)?;
         let locks = self.bind_locking(select, &Grouping::default(), &Distinct::None)?;
+        let analysed = self.analyse_select(SelectClauses {
+            targets: &targets,
+            filter: &None,
+            grouping: &Grouping::default(),
+            having: &None,
+            keys: &keys,
+            distinct: &Distinct::None,
+            limits: &limits,
+        });
         if keys.is_empty() && limits.is_empty() {
             let output = targets
                 .iter()
@@ -62,9 +76,9 @@ impl Binder<'_> {
                 })
                 .collect::<Vec<_>>();
             let locations = vec![-1; output.len()];
-            return Ok(BoundQuery { plan, output, locations });
+            return Ok(BoundQuery { plan, output, locations, analysed });
         }
-        Ok(self.finish_select(plan, targets, keys, Distinct::None, limits, locks))
+        Ok(BoundQuery { analysed, ..self.finish_select(plan, targets, keys, Distinct::None, limits, locks) })
     }
 
     /// One row of a list.

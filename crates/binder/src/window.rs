@@ -3,7 +3,10 @@
 use catalog::builtin::BuiltinFunction;
 use expr::{AggregateCall, ColumnId, Expr, SortKey};
 use pg_query::protobuf::{FuncCall, Node, WindowDef, node::Node as Ast};
-use plan::logical::{Frame, FrameBound, FrameExclusion, FrameMode, WindowCall};
+use plan::{
+    analysed::AnalysedWindow,
+    logical::{Frame, FrameBound, FrameExclusion, FrameMode, WindowCall},
+};
 use types::{Error, Oid, Result, SqlState, SqlType};
 
 use crate::{
@@ -21,6 +24,7 @@ mod frame_option {
     pub(super) const NON_DEFAULT: i32 = 0x00001;
     pub(super) const RANGE: i32 = 0x00002;
     pub(super) const ROWS: i32 = 0x00004;
+    pub(super) const BETWEEN: i32 = 0x00010;
     pub(super) const START_UNBOUNDED_PRECEDING: i32 = 0x00020;
     pub(super) const END_UNBOUNDED_FOLLOWING: i32 = 0x00100;
     pub(super) const START_CURRENT_ROW: i32 = 0x00200;
@@ -46,6 +50,25 @@ struct BoundWindow {
     partition_by: Vec<Expr>,
     order_by: Vec<SortKey>,
     frame: Frame,
+}
+
+impl WindowDefinition {
+    /// What was written, without what it takes over from the window that it is based on.
+    pub(crate) fn analysed(&self) -> Option<AnalysedWindow> {
+        let bound = self.bound.as_ref()?;
+        let based = !self.node.refname.is_empty();
+        let word = |text: &str| (!text.is_empty()).then(|| text.into());
+        let copies_order = based && self.node.order_clause.is_empty();
+        let has = |bit: i32| self.node.frame_options & bit != 0;
+        Some(AnalysedWindow {
+            name: word(&self.node.name),
+            based_on: word(&self.node.refname),
+            partition_by: if based { Vec::new() } else { bound.partition_by.clone() },
+            order_by: if copies_order { Vec::new() } else { bound.order_by.clone() },
+            frame: has(frame_option::NON_DEFAULT).then(|| bound.frame.clone()),
+            between: has(frame_option::BETWEEN),
+        })
+    }
 }
 
 /// A window function call of a level, the column it becomes, and which of the level's windows it runs over.
@@ -121,6 +144,7 @@ impl Binder<'_> {
             let bound = self.bind_window(&node, at)?;
             self.level_mut().windows[at].bound = Some(bound);
         }
+        self.note_window_calls();
         let calls = std::mem::take(&mut self.level_mut().window_calls);
         let windows = &self.level().windows;
         let call = |pending: &PendingWindowCall| {

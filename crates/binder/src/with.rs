@@ -9,16 +9,20 @@ use pg_query::{
 };
 use plan::{
     OutputColumn,
-    logical::{Computed, Given, LogicalPlan},
+    analysed::{AnalysedCte, AnalysedQuery, SetTree},
+    logical::{Computed, Given, LogicalPlan, SetOperator},
     statement::CteId,
 };
 use types::{Error, Result, SqlState, SqlType};
 
 use crate::{
-    ExpressionKind, ast,
+    ExpressionKind,
+    analysis::set_side,
+    ast,
     from::rename,
     plan_walk,
     range_table::{EntryColumn, EntrySource, RangeEntry},
+    set_operation::is_leaf,
     state::Binder,
     subquery::BoundQuery,
 };
@@ -72,6 +76,7 @@ impl Binder<'_> {
             }
             expressions.push(&**expression);
         }
+        self.level_mut().shape.recursive = with.recursive;
         let first = self.level().with.len();
         for expression in &expressions {
             self.level_mut().with.push(WithEntry { name: Arc::from(expression.ctename.as_str()), state: WithState::Later });
@@ -93,6 +98,7 @@ impl Binder<'_> {
             _ => (self.nested_level(|binder| binder.bind_modification(query))?, true),
         };
         name_columns(expression, &mut bound.output)?;
+        self.note_cte(expression, bound.analysed.take());
         let inner = self.depth() + 1;
         if !modifies && !plan_walk::columns_read(&bound.plan, &|id| self.column_depth(id) < inner).is_empty() {
             return Ok(WithState::Correlated { expression: Box::new(expression.clone()), plan: Some(Box::new(bound)) });
@@ -169,6 +175,8 @@ impl Binder<'_> {
             columns: given,
             all: select.all,
         };
+        let analysed = recursive_shape(select, first.analysed.take(), second.analysed.take());
+        self.note_cte(expression, analysed);
         let depth = self.depth() + 1;
         let plan = &self.ctes[cte.0 as usize].cte.plan;
         if !plan_walk::columns_read(plan, &|id| self.column_depth(id) < depth).is_empty() {
@@ -180,6 +188,19 @@ impl Binder<'_> {
             return Ok(WithState::Correlated { expression: Box::new(expression.clone()), plan: Some(Box::new(first)) });
         }
         Ok(WithState::Bound { cte, columns, returns: true })
+    }
+
+    /// Keeps what a WITH query was written as.
+    fn note_cte(&mut self, expression: &CommonTableExpr, query: Option<Box<AnalysedQuery>>) {
+        let Some(query) = query else { return };
+        let materialized = match expression.ctematerialized() {
+            CteMaterialize::Always => Some(true),
+            CteMaterialize::Never => Some(false),
+            _ => None,
+        };
+        let column_names = ast::names(&expression.aliascolnames).into_iter().map(Arc::from).collect();
+        let name = Arc::from(expression.ctename.as_str());
+        self.level_mut().shape.ctes.push(AnalysedCte { name, column_names, materialized, query: *query });
     }
 
     fn recursive_column(
@@ -420,6 +441,33 @@ fn refuse_in_recursive(select: &SelectStmt) -> Result<()> {
     };
     let message = format!("{} in a recursive query is not implemented", clause.0);
     Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message).at(ast::position(clause.1)))
+}
+
+/// A recursive query as the union that it is. A WITH clause before it has been bound with either side, and belongs to the whole.
+fn recursive_shape(
+    select: &SelectStmt,
+    initial: Option<Box<AnalysedQuery>>,
+    recursive: Option<Box<AnalysedQuery>>,
+) -> Option<Box<AnalysedQuery>> {
+    let (mut initial, mut recursive) = (initial?, recursive?);
+    let mut whole = AnalysedQuery::default();
+    if select.with_clause.is_some() {
+        let own = |side: &Option<Box<SelectStmt>>| {
+            side.as_ref().and_then(|side| side.with_clause.as_ref()).map_or(0, |with| with.ctes.len())
+        };
+        let shared = |query: &mut AnalysedQuery, own: usize| {
+            let kept = query.ctes.len() - own.min(query.ctes.len());
+            query.ctes.drain(..kept).collect()
+        };
+        whole.recursive = initial.recursive;
+        whole.ctes = shared(&mut initial, own(&select.larg));
+        let _: Vec<AnalysedCte> = shared(&mut recursive, own(&select.rarg));
+    }
+    let is_leaf = |side: &Option<Box<SelectStmt>>| side.as_ref().is_none_or(|side| is_leaf(side));
+    let left = set_side(Some(initial), is_leaf(&select.larg))?;
+    let right = set_side(Some(recursive), is_leaf(&select.rarg))?;
+    whole.set_operations = Some(SetTree::Operation { operator: SetOperator::Union, all: select.all, left, right });
+    Some(Box::new(whole))
 }
 
 fn locks_rows(query: &Node) -> bool {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Relation, RelationKind, type_names::NamedRelation, type_names::Names};
+use catalog::{Relation, RelationKind, type_names::NamedRelation};
 use expr::{ColumnId, Expr};
 use pg_query::protobuf::{Alias, SelectStmt, SetOperation, node::Node as Ast};
 use plan::logical::{Check, Given};
@@ -104,7 +104,7 @@ impl Binder<'_> {
             let message = format!("infinite recursion detected in rules for relation \"{}\"", view.name);
             return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
         }
-        let statement = parse::stored_query(query)?;
+        let statement = parse::stored_query(&query.text)?;
         let Ast::SelectStmt(select) = ast::content(&statement)? else {
             return Err(Error::internal("a view's query is a SELECT"));
         };
@@ -113,7 +113,7 @@ impl Binder<'_> {
         }
         let cascaded = check_option.as_ref().is_some_and(|option| option.eq_ignore_ascii_case("cascaded"));
         let checked = check_option.is_some() || forced;
-        let stored = Names { search_path: Vec::new(), ..(*self.names).clone() };
+        let stored = self.names.of_definition(Some(&query.names));
         let names = std::mem::replace(&mut self.names, Arc::new(stored));
         self.views.push(view.oid);
         let check_as = self.enter_view(view);
@@ -163,9 +163,16 @@ impl Binder<'_> {
             NamedRelation::User(below) if matches!(below.kind, RelationKind::View { .. }) => {
                 self.require_modification(below.oid, modification);
                 let expanded = self.expand_written_view(&below, modification, forced)?;
-                let mut entry = RangeEntry::new(EntrySource::Join, below.name.clone(), expanded.columns.clone());
+                let mut columns = expanded.columns.clone();
+                for (at, column) in columns.iter_mut().enumerate() {
+                    if let Some(name) = self.names.attribute_name(&below, at) {
+                        column.name = name;
+                    }
+                }
+                let (schema, name) = self.names.relation_place(&below);
+                let mut entry = RangeEntry::new(EntrySource::Join, name, columns);
                 entry.row_type = below.row_type;
-                entry.relation = Some((below.schema, below.oid));
+                entry.relation = Some((schema, below.oid));
                 rename(&mut entry, &range.alias, "table")?;
                 let visible = self.add_entry(entry);
                 (expanded, visible)

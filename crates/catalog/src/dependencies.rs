@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use types::{Error, Oid, Result, SqlState};
 
-use crate::{Catalog, Constraint, ConstraintKind, IndexKey, Relation, RelationKind, UserTypeKind, type_names::Names};
+use crate::{
+    Catalog, Constraint, ConstraintKind, IndexKey, Relation, RelationKind, StoredQuery, UserTypeKind, type_names::Names,
+};
 
 mod references;
 mod removal;
@@ -107,7 +109,7 @@ impl Collector<'_> {
             RelationKind::Composite => self.add(own, Object::Type(relation.row_type), Strength::Internal),
             _ => self.add(own, Object::Schema(relation.schema), Strength::Normal),
         }
-        if let RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } = &relation.kind {
+        if let Some(query) = relation.query() {
             self.of_query(own, query);
         }
         if let Some((table, position, is_identity)) = relation.owned_by {
@@ -211,15 +213,17 @@ impl Collector<'_> {
         }
     }
 
-    /// A view needs its relations and those of their columns whose names its text has.
-    fn of_query(&mut self, view: Object, sql: &str) {
-        let mentioned = references(self.catalog, sql);
-        self.of_references(view, &mentioned);
-        for relation in mentioned.relations.iter().filter_map(|oid| self.catalog.relation(*oid).cloned()) {
-            for (position, attribute) in relation.live_attributes() {
-                if mentioned.words.contains(&*attribute.name) {
-                    self.add(view, Object::Column(relation.oid, position), Strength::Normal);
-                }
+    /// A view needs the relations, columns and types that its query reads.
+    fn of_query(&mut self, view: Object, query: &StoredQuery) {
+        for relation in query.names.relations() {
+            self.add(view, Object::Relation(relation), Strength::Normal);
+        }
+        for ty in query.names.types() {
+            self.of_column_type(view, ty);
+        }
+        for (relation, position) in &query.columns_read {
+            if self.catalog.relation(*relation).is_some() {
+                self.add(view, Object::Column(*relation, *position), Strength::Normal);
             }
         }
     }

@@ -17,6 +17,7 @@ mod merge;
 pub mod relation;
 pub mod role;
 pub mod sequence;
+pub mod stored_query;
 pub mod type_names;
 pub mod user_type;
 
@@ -28,6 +29,7 @@ pub use index::{IndexColumn, IndexDefinition, IndexKey};
 pub use relation::{Attribute, GeneratedKind, IdentityKind, Persistence, Relation, RelationKind};
 pub use role::{Role, Roles};
 pub use sequence::SequenceDefinition;
+pub use stored_query::{NameRecorder, StoredNames, StoredQuery};
 pub use type_names::{NamedRelation, Names};
 pub use user_type::{EnumDefinition, UserType, UserTypeKind};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use storage::TableId;
 use types::{Oid, SqlType};
 
-use crate::{Constraint, ForeignKey, IndexDefinition, Name, SequenceDefinition};
+use crate::{Constraint, ForeignKey, IndexDefinition, Name, SequenceDefinition, StoredQuery};
 
 /// pg_class.relpersistence
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +22,12 @@ pub enum RelationKind {
     Table {
         storage: TableId,
     },
-    /// The query as SQL text that binds again with an empty search path (every name qualified).
     View {
-        query: Arc<str>,
+        query: Arc<StoredQuery>,
         check_option: Option<Arc<str>>,
     },
     MaterializedView {
-        query: Arc<str>,
+        query: Arc<StoredQuery>,
         storage: TableId,
         populated: bool,
     },
@@ -105,6 +104,14 @@ impl Relation {
     /// Its foreign keys, in the order of its constraints.
     pub fn foreign_keys(&self) -> impl Iterator<Item = &ForeignKey> {
         self.constraints.iter().filter_map(Constraint::foreign_key)
+    }
+
+    /// The query of a view, materialized or not.
+    pub fn query(&self) -> Option<&Arc<StoredQuery>> {
+        match &self.kind {
+            RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => Some(query),
+            _ => None,
+        }
     }
 
     /// Where its rows are, when it has rows.

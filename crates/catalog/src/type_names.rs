@@ -11,7 +11,7 @@ use std::sync::Arc;
 use types::{EnumLabel, Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
-    Catalog, Name, Relation, UserType, UserTypeKind,
+    Catalog, Name, NameRecorder, Relation, StoredNames, UserType, UserTypeKind,
     builtin::{SystemRelation, SystemType, builtins},
 };
 
@@ -31,6 +31,10 @@ pub struct Names {
     pub search_path: Vec<Oid>,
     /// What lies outside the database's own catalog.
     pub cluster: Arc<ClusterNames>,
+    /// What names mean in the stored query that is being bound, if one is.
+    pub stored: Option<Arc<StoredNames>>,
+    /// Who notes what names mean, for a query that is about to be stored.
+    pub recorder: Option<Arc<NameRecorder>>,
 }
 
 /// The names that all databases share.
@@ -85,7 +89,31 @@ fn system_schema_name(oid: Oid) -> Option<&'static str> {
 
 impl Names {
     pub fn new(catalog: Arc<Catalog>, search_path: Vec<Oid>) -> Names {
-        Names { catalog, search_path, cluster: Arc::default() }
+        Names { catalog, search_path, cluster: Arc::default(), stored: None, recorder: None }
+    }
+
+    /// The names of stored definitions: an empty search path, and what the names of a stored query meant when it was written.
+    pub fn of_definition(&self, stored: Option<&Arc<StoredNames>>) -> Names {
+        Names { search_path: Vec::new(), stored: stored.cloned(), recorder: None, ..self.clone() }
+    }
+
+    /// The same, with what names mean written down.
+    pub fn recorded_by(&self, recorder: Arc<NameRecorder>) -> Names {
+        Names { recorder: Some(recorder), ..self.clone() }
+    }
+
+    /// What a relation's attribute is called here; None for one that the stored query being bound does not know.
+    pub fn attribute_name(&self, relation: &Relation, position: usize) -> Option<Name> {
+        match &self.stored {
+            Some(stored) if stored.knows_columns_of(relation.oid) => stored.column(relation.oid, position).cloned(),
+            _ => relation.attributes.get(position).map(|attribute| attribute.name.clone()),
+        }
+    }
+
+    /// Schema and name of a relation as they are here.
+    pub fn relation_place(&self, relation: &Relation) -> (Oid, Name) {
+        let stored = self.stored.as_ref().and_then(|stored| stored.place_of(relation.oid));
+        stored.map_or_else(|| (relation.schema, relation.name.clone()), |(schema, name)| (schema, name.clone()))
     }
 
     /// The schemas as they are searched.
@@ -101,10 +129,22 @@ impl Names {
         {
             return Ok(temporary);
         }
-        match self.catalog.schema_named(name) {
-            Some(schema) => Ok(schema.oid),
+        match self.schema_oid(name) {
+            Some(schema) => Ok(schema),
             None => Err(Error::new(SqlState::UNDEFINED_SCHEMA, format!("schema \"{name}\" does not exist"))),
         }
+    }
+
+    /// The schema of this name, if there is one.
+    pub fn schema_oid(&self, name: &str) -> Option<Oid> {
+        if let Some(known) = self.stored.as_ref().and_then(|stored| stored.schema(name)) {
+            return Some(known);
+        }
+        let schema = self.catalog.schema_named(name)?;
+        if let Some(recorder) = &self.recorder {
+            recorder.schema(name, schema.oid);
+        }
+        Some(schema.oid)
     }
 
     /// The session's own schema of temporary relations, which goes by the name of pg_temp.
@@ -123,10 +163,17 @@ impl Names {
 
     /// The relation that a name means: in the given schema, else the first along the path.
     pub fn relation_by_name(&self, schema: Option<&str>, name: &str) -> Option<NamedRelation> {
-        match schema {
-            Some(schema) => self.relation_in(self.catalog.schema_named(schema)?.oid, name),
-            None => self.effective_path().find_map(|schema| self.relation_in(schema, name)),
+        if let Some(known) = self.stored.as_ref().and_then(|stored| stored.relation(schema, name)) {
+            return self.relation(known);
         }
+        let found = match schema {
+            Some(schema) => self.relation_in(self.schema_oid(schema)?, name),
+            None => self.effective_path().find_map(|schema| self.relation_in(schema, name)),
+        };
+        if let (Some(recorder), Some(NamedRelation::User(relation))) = (&self.recorder, &found) {
+            recorder.relation(schema, name, relation);
+        }
+        found
     }
 
     pub fn relation(&self, oid: Oid) -> Option<NamedRelation> {
@@ -138,7 +185,9 @@ impl Names {
 
     /// Whether a relation's bare name finds it (pg_table_is_visible).
     pub fn relation_is_visible(&self, relation: &NamedRelation) -> bool {
-        self.relation_by_name(None, relation.name()).is_some_and(|found| found.oid() == relation.oid())
+        self.effective_path()
+            .find_map(|schema| self.relation_in(schema, relation.name()))
+            .is_some_and(|found| found.oid() == relation.oid())
     }
 
     /// The type of this name in a schema.
@@ -157,11 +206,17 @@ impl Names {
     /// The type that a name means, without a modifier: in the given schema, else the first along the path.
     /// A domain's values have the physical form of its base.
     pub fn type_by_name(&self, schema: Option<&str>, name: &str) -> Option<SqlType> {
+        if let Some(known) = self.stored.as_ref().and_then(|stored| stored.type_named(schema, name)) {
+            return self.sql_type(known);
+        }
         let oid = match schema {
-            Some(schema) => self.type_in(self.catalog.schema_named(schema)?.oid, name),
+            Some(schema) => self.type_in(self.schema_oid(schema)?, name),
             None => self.effective_path().find_map(|schema| self.type_in(schema, name)),
-        };
-        self.sql_type(oid?)
+        }?;
+        if let Some(recorder) = &self.recorder {
+            recorder.type_named(schema, name, oid, &self.catalog);
+        }
+        self.sql_type(oid)
     }
 
     /// The type of this name. Errors: 3F000, 42704.
@@ -309,7 +364,14 @@ impl TypeResolver for Names {
 
     fn enum_label(&self, oid: Oid, label: &str) -> Option<Result<Arc<EnumLabel>>> {
         let definition = self.user_enum(oid)?;
-        let found = definition.labels.iter().find(|known| &*known.label == label);
+        let stored = self.stored.as_ref().and_then(|stored| stored.label(oid, label));
+        let found = definition.labels.iter().find(|known| match stored {
+            Some(stored) => known.label_oid == stored,
+            None => &*known.label == label,
+        });
+        if let (Some(recorder), Some(found)) = (&self.recorder, found) {
+            recorder.label(oid, label, found.label_oid);
+        }
         Some(found.cloned().ok_or_else(|| {
             let ty = self.format_type_oid(oid);
             Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input value for enum {ty}: \"{label}\""))
@@ -319,7 +381,13 @@ impl TypeResolver for Names {
     fn composite_fields(&self, oid: Oid) -> Option<(Arc<[Arc<str>]>, Arc<[SqlType]>)> {
         if let Some(ty) = self.catalog.user_type(oid) {
             let relation = self.user_row_type(ty)?;
-            let fields = relation.live_attributes().map(|(_, attribute)| (attribute.name.clone(), attribute.ty));
+            if let Some(recorder) = &self.recorder {
+                recorder.columns(relation);
+            }
+            let fields = relation.live_attributes().map(|(position, attribute)| {
+                let name = self.attribute_name(relation, position).unwrap_or_else(|| attribute.name.clone());
+                (name, attribute.ty)
+            });
             let (names, types): (Vec<_>, Vec<_>) = fields.unzip();
             return Some((names.into(), types.into()));
         }

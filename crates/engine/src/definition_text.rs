@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use binder::{Environment, ExpressionKind};
-use catalog::{Catalog, Relation, type_names::Names};
+use catalog::{Relation, type_names::Names};
 use expr::Expr;
 use pg_query::{
     NodeEnum, NodeMut,
-    protobuf::{Node, SelectStmt, TypeName},
+    protobuf::{Node, TypeName},
 };
 use plan::logical::Given;
 use types::{Error, FormatSettings, Result, SqlState, SqlType};
@@ -165,11 +165,6 @@ pub(crate) fn deparse_domain_check(node: &Node, base: SqlType, environment: &Env
     binder::deparse_domain_check(node, base, environment)
 }
 
-/// A query as text that binds under any search path.
-pub(crate) fn deparse_query(node: &Node, environment: &Environment) -> Result<String> {
-    binder::deparse_query(node, environment)
-}
-
 /// The name PostgreSQL gives an unnamed column of this expression.
 pub(crate) fn column_name(node: &Node) -> String {
     binder::figure_column_name(node).to_string()
@@ -226,92 +221,8 @@ fn for_each_column(tree: &mut pg_query::ParseResult, edit: &mut dyn FnMut(&mut p
     }
 }
 
-/// Calls `edit` on every relation that a query reads.
-#[expect(unsafe_code, reason = "pg_query gives mutable access to a tree's nodes only through raw pointers")]
-fn for_each_relation(tree: &mut pg_query::ParseResult, edit: &mut dyn FnMut(&mut pg_query::protobuf::RangeVar)) {
-    // SAFETY: the tree is borrowed mutably for the whole loop, and no node is added, removed or kept.
-    for (node, _, _) in unsafe { tree.protobuf.nodes_mut() } {
-        if let NodeMut::RangeVar(range) = node {
-            // SAFETY: as above; each pointer is used alone.
-            edit(unsafe { &mut *range });
-        }
-    }
-}
-
-/// A view's stored query whose columns have the view's names, which may be others than those in the text: CREATE VIEW's list of names and
-/// RENAME COLUMN change only the view.
-pub(crate) fn with_column_names(query: &str, names: &[&str]) -> String {
-    named_in_place(query, names).unwrap_or_else(|| {
-        // Rows of VALUES have no names to change.
-        let list: Vec<_> = names.iter().map(|name| catalog::type_names::quote_identifier(name)).collect();
-        format!("SELECT * FROM ({}) \"*VALUES*\"({})", query.trim().trim_end_matches(';'), list.join(", "))
-    })
-}
-
-/// None when the query does not list as many columns.
-fn named_in_place(query: &str, names: &[&str]) -> Option<String> {
-    let mut stored = parse_stored(query)?;
-    let Some(NodeEnum::SelectStmt(select)) = &mut stored.tree.protobuf.stmts.first_mut()?.stmt.as_mut()?.node else {
-        return None;
-    };
-    let mut first: &mut SelectStmt = select;
-    while first.larg.is_some() {
-        first = first.larg.as_mut()?;
-    }
-    let is_values = !first.values_lists.is_empty();
-    if is_values && names.iter().enumerate().all(|(at, name)| *name == format!("column{}", at + 1)) {
-        return Some(query.to_owned());
-    }
-    if is_values || first.target_list.len() != names.len() {
-        return None;
-    }
-    let mut changed = false;
-    for (target, name) in first.target_list.iter_mut().zip(names) {
-        let Some(NodeEnum::ResTarget(target)) = &mut target.node else { return None };
-        let own = match target.val.as_ref().and_then(|value| value.node.as_ref()) {
-            _ if !target.name.is_empty() => target.name.clone(),
-            Some(NodeEnum::ColumnRef(column)) => match column.fields.last().and_then(|field| field.node.as_ref()) {
-                Some(NodeEnum::String(field)) => field.sval.clone(),
-                _ => return None,
-            },
-            _ => String::new(),
-        };
-        if own != *name {
-            (*name).clone_into(&mut target.name);
-            changed = true;
-        }
-    }
-    if changed { stored.print().ok() } else { Some(query.to_owned()) }
-}
-
-/// Stored text with a relation (schema, name) renamed; None when it does not mention it. Column references through the relation's bare
-/// name keep working because the renamed relation gets its old name as an alias.
-pub(crate) fn rename_relation(
-    text: &str,
-    is_query: bool,
-    old: &(String, String),
-    new: &(String, String),
-) -> Result<Option<String>> {
-    if !is_query {
-        return Ok(rename_in_literals(text, old, new));
-    }
-    let Some(mut stored) = parse_stored(text) else { return Ok(None) };
-    let mut changed = false;
-    for_each_relation(&mut stored.tree, &mut |range| {
-        if range.schemaname == old.0 && range.relname == old.1 {
-            changed = true;
-            new.0.clone_into(&mut range.schemaname);
-            if old.1 != new.1 {
-                new.1.clone_into(&mut range.relname);
-                range.alias.get_or_insert_with(|| pg_query::protobuf::Alias { aliasname: old.1.clone(), colnames: Vec::new() });
-            }
-        }
-    });
-    if changed { stored.print().map(Some) } else { Ok(None) }
-}
-
 /// `nextval('schema.sequence'::regclass)` names a sequence in a literal.
-fn rename_in_literals(text: &str, old: &(String, String), new: &(String, String)) -> Option<String> {
+pub(crate) fn rename_in_literals(text: &str, old: &(String, String), new: &(String, String)) -> Option<String> {
     let literal = |name: &(String, String)| {
         catalog::type_names::quote_literal(&catalog::type_names::quote_qualified(Some(&name.0), &name.1))
     };
@@ -330,63 +241,4 @@ pub(crate) fn rename_own_column(text: &str, old: &str, new: &str) -> Result<Opti
         }
     });
     if changed { stored.print().map(Some) } else { Ok(None) }
-}
-
-/// A stored query that reads a table's column, renamed.
-///
-/// Errors: 0A000 when the name could also mean another table's column, so that the text cannot be changed with certainty.
-pub(crate) fn rename_column_in_query(
-    text: &str,
-    catalog: &Catalog,
-    table: (&str, &str),
-    old: &str,
-    new: &str,
-) -> Result<Option<String>> {
-    let Some(mut stored) = parse_stored(text) else { return Ok(None) };
-    let mut relations: Vec<(String, String)> = Vec::new();
-    for_each_relation(&mut stored.tree, &mut |range| relations.push((range.schemaname.clone(), range.relname.clone())));
-    if !relations.iter().any(|(schema, name)| schema == table.0 && name == table.1) || !mentions_column(text, old) {
-        return Ok(None);
-    }
-    let ambiguous = relations.iter().any(|(schema, name)| {
-        (schema != table.0 || name != table.1)
-            && catalog
-                .schema_named(schema)
-                .and_then(|schema| catalog.relation_named(schema.oid, name))
-                .is_none_or(|relation| relation.attribute(old).is_some())
-    });
-    if ambiguous {
-        return Err(Error::unsupported(format!(
-            "renaming column \"{old}\" of table \"{}\", which a view reads beside another column of that name",
-            table.1
-        ))
-        .hint("Drop the view, rename the column, and create the view again."));
-    }
-    // What the view calls the column stays: the outermost unnamed reference gets its old name.
-    name_targets(&mut stored.tree, old);
-    for_each_column(&mut stored.tree, &mut |name| {
-        if name.sval == old {
-            new.clone_into(&mut name.sval);
-        }
-    });
-    stored.print().map(Some)
-}
-
-/// Gives target columns that are plain references to `column`, and have no name of their own, that name.
-#[expect(unsafe_code, reason = "pg_query gives mutable access to a tree's nodes only through raw pointers")]
-fn name_targets(tree: &mut pg_query::ParseResult, column: &str) {
-    // SAFETY: the tree is borrowed mutably for the whole loop, and no node is added, removed or kept.
-    for (node, _, _) in unsafe { tree.protobuf.nodes_mut() } {
-        if let NodeMut::ResTarget(target) = node {
-            // SAFETY: as above; each pointer is used alone.
-            let target = unsafe { &mut *target };
-            let is_reference = target.val.as_deref().and_then(|value| value.node.as_ref()).is_some_and(|value| {
-                matches!(value, NodeEnum::ColumnRef(reference)
-                    if matches!(reference.fields.last().and_then(|field| field.node.as_ref()), Some(NodeEnum::String(name)) if name.sval == column))
-            });
-            if target.name.is_empty() && is_reference {
-                column.clone_into(&mut target.name);
-            }
-        }
-    }
 }

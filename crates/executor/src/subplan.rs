@@ -8,7 +8,7 @@ use catalog::builtin::BuiltinFunction;
 use expr::{
     Batch, ColumnId, Compiled, EvalContext, Expr, Vector,
     context::SubplanRunner,
-    expression::{Subquery, SubqueryKind},
+    expression::{Subquery, SubqueryKind, Written},
 };
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -194,7 +194,7 @@ impl Subplans {
                     arguments,
                     ty: SqlType::BOOL,
                     collation: Oid::DEFAULT_COLLATION,
-                    operator: None,
+                    written: Written::Call,
                     position: None,
                 };
                 Compiled::new(&call, &ids)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalog::{
     Attribute, Catalog, IndexColumn, IndexDefinition, IndexKey, Persistence, Relation, RelationKind, builtin::SystemRelation,
 };
-use expr::{ColumnId, EvalContext, Expr, SortKey};
+use expr::{ColumnId, EvalContext, Expr, SortKey, expression::Written};
 use plan::{
     OutputColumn, Query, comparison,
     logical::{Given, Join, JoinKind, LockWaitPolicy, LogicalPlan, Scan},
@@ -182,7 +182,7 @@ fn compare(operator: &str, left: Expr, right: Expr) -> Expr {
         arguments: vec![left, right],
         ty: SqlType::BOOL,
         collation: Oid::INVALID,
-        operator: None,
+        written: Written::Call,
         position: None,
     }
 }

@@ -162,7 +162,7 @@ impl Compiler<'_> {
                 Ok(Arc::new(logic::BooleanTest { operand: self.compile(operand)?, value: *value, negated: *negated }))
             }
             Expr::Distinct { left, right, equality, negated } => conditional::distinct(self, left, right, equality, *negated),
-            Expr::Case { branches, otherwise, ty } => conditional::case(self, branches, otherwise, *ty),
+            Expr::Case { branches, otherwise, ty, .. } => conditional::case(self, branches, otherwise, *ty),
             Expr::Coalesce { arguments, ty } => Ok(conditional::coalesce(self.compile_all(arguments)?, *ty)),
             Expr::NullIf { left, right, equality } => conditional::null_if(self, left, right, equality),
             Expr::Extreme { arguments, greatest, ty } => {

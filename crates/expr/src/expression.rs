@@ -35,8 +35,8 @@ pub enum Expr {
         ty: SqlType,
         /// Collation the function runs under; zero when it does not matter.
         collation: Oid,
-        /// pg_operator.oid when written as an operator, for printing.
-        operator: Option<Oid>,
+        /// How it prints.
+        written: Written,
         /// 1-based character position in the statement, for run-time errors that PostgreSQL gives a position.
         position: Option<usize>,
     },
@@ -65,6 +65,8 @@ pub enum Expr {
         branches: Vec<(Expr, Expr)>,
         otherwise: Box<Expr>,
         ty: SqlType,
+        /// Written as `CASE x WHEN ...`.
+        simple: bool,
     },
     Coalesce {
         arguments: Vec<Expr>,
@@ -162,6 +164,19 @@ pub enum Expr {
     },
 }
 
+/// How a call was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// `f(a, b)`
+    Call,
+    /// `a + b`: its pg_operator.oid.
+    Operator(Oid),
+    /// In a syntax that SQL has for it alone: `EXTRACT(year FROM d)`.
+    Syntax,
+    /// `f(a, VARIADIC b)`
+    Variadic,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowOperator {
     Equal,
@@ -216,6 +231,8 @@ pub enum SessionValue {
     LocalTime,
     LocalTimestamp,
     CurrentUser,
+    CurrentRole,
+    User,
     SessionUser,
     CurrentCatalog,
     CurrentSchema,

@@ -1,6 +1,6 @@
 //! Conditions as lists of terms that must all hold.
 
-use expr::Expr;
+use expr::{Expr, expression::Written};
 use plan::comparison::{self, Comparison, Order};
 use types::{Datum, Oid, SqlType};
 
@@ -49,7 +49,7 @@ pub(crate) fn equals(left: Expr, right: Expr) -> Option<Expr> {
         arguments: vec![left, right],
         ty: SqlType::BOOL,
         collation: Oid::DEFAULT_COLLATION,
-        operator: Some(known.operator),
+        written: Written::Operator(known.operator),
         position: None,
     })
 }

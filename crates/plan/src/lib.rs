@@ -4,14 +4,14 @@
 //! so that a rule can move an operator without renumbering anything; positions appear only when the executor compiles expressions.
 
 pub mod access;
+pub mod analysed;
 pub mod comparison;
+pub mod deparse;
 pub mod explain;
 pub mod logical;
 mod logical_visit;
 pub mod physical;
 mod physical_visit;
-pub mod print_expression;
 pub mod statement;
 
-pub use print_expression::print_expression;
 pub use statement::{Bound, OutputColumn, Query, Subplan};

@@ -85,7 +85,7 @@ fn names() -> Names {
         predicate: None,
     };
     catalog.put_relation(relation(102, "t_pkey", RelationKind::Index(index)));
-    let view = RelationKind::View { query: "SELECT t.a FROM public.t".into(), check_option: None };
+    let view = RelationKind::View { query: Arc::new(stored_query(&catalog)), check_option: None };
     catalog.put_relation(relation(104, "v", view));
     let mut u = relation(105, "u", RelationKind::Table { storage: storage::TableId(2) });
     u.attributes = vec![attribute("t_id", None)];
@@ -102,6 +102,18 @@ fn names() -> Names {
     u.constraints = vec![constraint(106, "u_t_id_fkey", ConstraintKind::ForeignKey(key))];
     catalog.put_relation(u);
     Names::new(Arc::new(catalog), vec![Oid::PUBLIC_NAMESPACE])
+}
+
+/// What is kept of `SELECT t.a FROM public.t`.
+fn stored_query(catalog: &Catalog) -> StoredQuery {
+    let recorder = Arc::new(NameRecorder::default());
+    let names = Names::new(Arc::new(catalog.clone()), Vec::new()).recorded_by(recorder.clone());
+    assert!(names.relation_by_name(Some("public"), "t").is_some(), "the view's table is there");
+    StoredQuery {
+        text: "SELECT t.a FROM public.t".into(),
+        names: Arc::new(recorder.recorded()),
+        columns_read: [(Oid(101), 0)].into(),
+    }
 }
 
 fn refusal(target: Object) -> (String, String) {

@@ -1,9 +1,8 @@
 //! CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW and REFRESH.
 
-use crate::definition_text;
 use std::sync::Arc;
 
-use catalog::{Attribute, Persistence, Relation, RelationKind};
+use catalog::{Attribute, Persistence, Relation, RelationKind, StoredQuery};
 use executor::batch_size;
 use pg_query::{
     NodeEnum,
@@ -53,7 +52,7 @@ impl Session {
         let attributes = attributes_of(&planned.columns, &strings(&into.col_names))?;
         let text = if is_view {
             let environment = self.environment(names.clone())?;
-            Some(definition_text::deparse_query(&node, &environment)?)
+            Some(Arc::new(binder::store_query(&node, &environment)?))
         } else {
             None
         };
@@ -65,10 +64,7 @@ impl Session {
         if count > 0 {
             self.insert_all(&relation, rows).await?;
         }
-        Ok(match (is_view, populated) {
-            (true, _) | (_, false) => command(tag),
-            (false, true) => command(&format!("SELECT {count}")),
-        })
+        Ok(if populated { command(&format!("SELECT {count}")) } else { command(tag) })
     }
 
     /// The query itself, or the statement an EXECUTE names.
@@ -117,7 +113,7 @@ impl Session {
         schema: Oid,
         persistence: Persistence,
         attributes: Vec<Attribute>,
-        view_query: Option<String>,
+        view_query: Option<Arc<StoredQuery>>,
         populated: bool,
     ) -> Result<Arc<Relation>> {
         let owner = self.current_role().oid;
@@ -127,7 +123,7 @@ impl Session {
             let storage = change.allocate_table();
             let physical: Vec<_> = attributes.iter().map(|attribute| attribute.ty.physical).collect();
             let kind = match view_query {
-                Some(query) => RelationKind::MaterializedView { query: query.into(), storage, populated },
+                Some(query) => RelationKind::MaterializedView { query, storage, populated },
                 None => RelationKind::Table { storage },
             };
             let relation = Relation {
@@ -189,8 +185,7 @@ impl Session {
         };
         let populated = !statement.skip_data;
         let rows = if populated {
-            let parsed = binder::parse::parse(query)?.pop().ok_or_else(|| Error::internal("an empty view"))?;
-            let planned = self.plan(&parsed.node, None, &[])?;
+            let planned = self.plan_stored(query)?;
             self.collect_rows(&planned).await?
         } else {
             Batch::default()

@@ -38,7 +38,10 @@ impl Session {
             _ => return Err(Error::unsupported(format!("ALTER {} ... RENAME", kind_word(kind).to_uppercase()))),
         }
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("RENAME without a relation"))?;
-        let tag = relation_tag(ObjectType::try_from(statement.relation_type).unwrap_or(kind), kind);
+        // Only the parts of relations say what they are parts of.
+        let is_part = matches!(kind, ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint);
+        let of_relation = ObjectType::try_from(statement.relation_type).unwrap_or(kind);
+        let tag = relation_tag(if is_part { of_relation } else { kind }, kind);
         if statement.missing_ok && find_relation(&*self.names()?, range)?.is_none() {
             self.notice(format!("relation \"{}\" does not exist, skipping", written_name(range)));
             return Ok(command(tag));

@@ -1,6 +1,5 @@
 //! CREATE VIEW.
 
-use crate::definition_text;
 use std::sync::Arc;
 
 use catalog::{Relation, RelationKind};
@@ -48,10 +47,8 @@ impl Session {
         if let Some(existing) = &existing {
             refuse_changed_columns(existing, &attributes)?;
         }
-        let text = {
-            let environment = self.environment(names.clone())?;
-            definition_text::deparse_query(query, &environment)?
-        };
+        let environment = self.environment(names.clone())?;
+        let query = Arc::new(binder::store_query(query, &environment)?);
         let mut options = super::temporary::storage_options(&statement.options)?;
         match ViewCheckOption::try_from(statement.with_check_option) {
             Ok(ViewCheckOption::LocalCheckOption) => options.push("check_option=local".into()),
@@ -75,7 +72,7 @@ impl Session {
                 name: range.relname.as_str().into(),
                 owner,
                 persistence,
-                kind: RelationKind::View { query: text.into(), check_option },
+                kind: RelationKind::View { query, check_option },
                 attributes,
                 constraints: Vec::new(),
                 indexes: Vec::new(),

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use catalog::{Persistence, RelationKind, type_names::Names};
+use catalog::{Persistence, RelationKind, StoredQuery, type_names::Names};
 use executor::{Execution, MemoryBudget, Prepared, Reservation, Tables};
 use expr::Batch;
 use pg_query::protobuf::Node;
@@ -81,6 +81,24 @@ impl Session {
         {
             return Ok(plan);
         }
+        let planned = self.plan_under(&names, node, hints)?;
+        if let Some(key) = key
+            && planned.cacheable
+        {
+            self.database.plans.put(key, planned.clone());
+        }
+        Ok(planned)
+    }
+
+    /// Plans a materialized view's query.
+    pub(crate) fn plan_stored(&mut self, query: &StoredQuery) -> Result<Arc<Planned>> {
+        self.open_transaction()?;
+        let names = environment::names(self)?.of_definition(Some(&query.names));
+        let parsed = binder::parse::parse(&query.text)?.pop().ok_or_else(|| Error::internal("an empty view"))?;
+        self.plan_under(&Arc::new(names), &parsed.node, &[])
+    }
+
+    fn plan_under(&mut self, names: &Arc<Names>, node: &Node, hints: &[Option<SqlType>]) -> Result<Arc<Planned>> {
         let mut environment = self.environment(names.clone())?;
         environment.parameters = hints.to_vec();
         let bound = binder::bind(node, &environment)?;
@@ -91,7 +109,7 @@ impl Session {
         let query = optimizer::optimize(bound.query, &names.catalog, &statistics)?;
         let command = query.command;
         let starts_afresh = rerun::starts_afresh(&query);
-        let planned = Arc::new(Planned {
+        Ok(Arc::new(Planned {
             columns: query.output.as_slice().into(),
             is_long: query.root.estimate.total_cost > LONG_COST,
             command,
@@ -109,13 +127,7 @@ impl Session {
             search_path: names.search_path.clone(),
             unpopulated: touched.unpopulated,
             access: Arc::new(bound.access),
-        });
-        if let Some(key) = key
-            && planned.cacheable
-        {
-            self.database.plans.put(key, planned.clone());
-        }
-        Ok(planned)
+        }))
     }
 
     /// Whether the tables are still about as large as they were when the plan was chosen for them.

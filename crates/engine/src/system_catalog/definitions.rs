@@ -1,35 +1,30 @@
 //! Objects as SQL in PostgreSQL's canonical style: indexes, constraints, defaults, views.
 //!
-//! Expressions are kept as SQL text; this module reads them with PostgreSQL's grammar and prints what `ruleutils` would, as closely as the
-//! text alone permits.
+//! What is kept as text is analysed by the binder and printed from that (`plan::deparse`), under the names that the catalog has now.
 
 use std::sync::Arc;
 
-use binder::{Environment, ExpressionKind};
+use binder::Environment;
 use catalog::{
-    Constraint, ConstraintKind, IndexColumn, IndexDefinition, IndexKey, Relation, RelationKind,
+    Constraint, ConstraintKind, IndexColumn, IndexDefinition, IndexKey, Relation,
     type_names::{quote_identifier, quote_qualified},
 };
 use expr::ColumnId;
-use plan::logical::Given;
+use plan::{
+    deparse::{self, Vocabulary},
+    logical::Given,
+};
 use types::{FormatSettings, Oid, SqlType};
 
 use super::{SystemContext, relation_rows, type_rows};
 
-mod expression;
+pub use plan::deparse::Style;
 
 /// When a relation's name is printed with its schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Qualify {
     Always,
     WhenHidden,
-}
-
-/// How an expression prints.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Style {
-    /// Without the parentheses that precedence makes superfluous.
-    pub pretty: bool,
 }
 
 /// A relation's name as it must be written.
@@ -86,15 +81,17 @@ fn bound_text(
     let named: Vec<(&str, Given)> = columns.iter().map(|(name, given)| (&**name, *given)).collect();
     let format = Arc::new(FormatSettings::default());
     let environment = Environment::new(Arc::new(context.names.clone()), format.clone());
-    let node = binder::parse::parse_expression(sql).ok()?;
-    let bound = match (subject, target) {
-        (Subject::Value(ty), _) => binder::bind_domain_check(&node, ty, &environment),
-        // Generated columns may mention others, so that the kind cannot be that of a plain default.
-        (_, Some(target)) => binder::bind_assignment(&node, ExpressionKind::GeneratedColumn, target, &named, &environment),
-        _ => binder::bind_expression(&node, ExpressionKind::Other, &named, &environment),
+    let value = match subject {
+        Subject::Value(ty) => Some(ty),
+        Subject::Row(_) | Subject::Nothing => None,
     };
-    let columns: Vec<(Arc<str>, ColumnId)> = columns.iter().map(|(name, given)| (name.clone(), given.id)).collect();
-    expression::Printer::new(&context.names, &format, &columns, style.pretty).print(&bound.ok()?)
+    let analysed = binder::analyse_expression(sql, &named, target, value, &environment).ok()?;
+    let name_of = |id: ColumnId| {
+        let known = columns.iter().find(|(_, given)| given.id == id);
+        known.map(|(name, _)| quote_identifier(name).into_owned()).unwrap_or_default()
+    };
+    let vocabulary = Vocabulary { column: &name_of, subquery: &|_| String::new(), meanings: Some(&analysed.columns) };
+    Some(deparse::expression(&analysed.expression, &context.names, &format, style, &vocabulary))
 }
 
 /// CREATE INDEX for an index.
@@ -297,13 +294,11 @@ pub fn view_is_updatable(context: &SystemContext, view: &Relation, column: Optio
 }
 
 /// A view's query as pg_get_viewdef prints it.
-pub fn view(_context: &SystemContext, relation: &Relation, _style: Style) -> Option<String> {
-    match &relation.kind {
-        RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } => {
-            let names: Vec<&str> = relation.live_attributes().map(|(_, attribute)| &*attribute.name).collect();
-            let query = crate::definition_text::with_column_names(query, &names);
-            Some(format!(" {};", query.trim().trim_end_matches(';')))
-        }
-        _ => None,
-    }
+pub fn view(context: &SystemContext, relation: &Relation, style: Style) -> Option<String> {
+    let query = relation.query()?;
+    let format = Arc::new(FormatSettings::default());
+    let environment = Environment::new(Arc::new(context.names.clone()), format.clone());
+    let columns: Vec<&str> = relation.live_attributes().map(|(_, attribute)| &*attribute.name).collect();
+    let analysed = binder::analyse_view(query, &environment).ok()?;
+    Some(format!("{};", deparse::query(&analysed, Some(&columns), &context.names, &format, style)))
 }

@@ -85,7 +85,7 @@ pub fn call(source: &str, arguments: &[Datum], context: &SystemContext) -> Optio
 }
 
 fn style(given: Arguments, at: usize) -> Style {
-    Style { pretty: given.boolean(at) }
+    if given.boolean(at) { Style::PRETTY } else { Style::INDENTED }
 }
 
 /// Printing of definitions.
@@ -109,7 +109,7 @@ fn definition_function(source: &str, given: Arguments, context: &SystemContext) 
         "pg_get_indexdef" | "pg_get_indexdef_ext" => {
             let Some(relation) = catalog.relation(given.oid(0)) else { return Some(NULL) };
             let Some(index) = as_index(relation) else { return Some(NULL) };
-            let style = style(given, 2);
+            let style = if source == "pg_get_indexdef" { Style::PLAIN } else { style(given, 2) };
             match usize::try_from(given.int(1)) {
                 Ok(0) => {
                     let qualify = if style.pretty { Qualify::WhenHidden } else { Qualify::Always };
@@ -125,7 +125,10 @@ fn definition_function(source: &str, given: Arguments, context: &SystemContext) 
         "pg_get_viewdef" | "pg_get_viewdef_ext" => {
             view(catalog.relation(given.oid(0)).map(|relation| &**relation), style(given, 1))
         }
-        "pg_get_viewdef_wrap" => view(catalog.relation(given.oid(0)).map(|relation| &**relation), Style { pretty: true }),
+        "pg_get_viewdef_wrap" => {
+            let style = Style { wrap: i32::try_from(given.int(1)).unwrap_or(0), ..Style::PRETTY };
+            view(catalog.relation(given.oid(0)).map(|relation| &**relation), style)
+        }
         // Kinds of objects that do not exist here have no definition.
         "pg_get_partkeydef"
         | "pg_get_partition_constraintdef"

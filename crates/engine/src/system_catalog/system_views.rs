@@ -94,7 +94,7 @@ pub(super) fn pg_views(context: &SystemContext, sink: &mut Sink) {
             schema_name(context, relation),
             name(&relation.name),
             owner_name(context, relation.owner),
-            definitions::view(context, relation, definitions::Style::default()).map_or(NULL, text),
+            definitions::view(context, relation, definitions::Style::INDENTED).map_or(NULL, text),
         ]);
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn pg_matviews(context: &SystemContext, sink: &mut Sink) {
             NULL,
             boolean(!relation.indexes.is_empty()),
             boolean(populated),
-            definitions::view(context, relation, definitions::Style::default()).map_or(NULL, text),
+            definitions::view(context, relation, definitions::Style::INDENTED).map_or(NULL, text),
         ]);
     }
 }
@@ -123,7 +123,7 @@ pub(super) fn pg_indexes(context: &SystemContext, sink: &mut Sink) {
             name(&table.name),
             name(&relation.name),
             NULL,
-            text(definitions::index(context, relation, index, definitions::Qualify::Always, definitions::Style::default())),
+            text(definitions::index(context, relation, index, definitions::Qualify::Always, definitions::Style::PLAIN)),
         ]);
     }
 }
@@ -151,7 +151,7 @@ pub(super) fn pg_sequences(context: &SystemContext, sink: &mut Sink) {
 /// pg_rewrite: the SELECT rule of every view, its action as SQL text.
 pub(super) fn pg_rewrite(context: &SystemContext, sink: &mut Sink) {
     for relation in of_kinds(context, &['v', 'm']) {
-        if let RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } = &relation.kind {
+        if let Some(query) = relation.query() {
             sink.push(vec![
                 oid(super::relation_rows::rewrite_oid(relation.oid)),
                 text("_RETURN"),
@@ -160,7 +160,7 @@ pub(super) fn pg_rewrite(context: &SystemContext, sink: &mut Sink) {
                 text("O"),
                 boolean(true),
                 text("<>"),
-                name(query),
+                name(&query.text),
             ]);
         }
     }

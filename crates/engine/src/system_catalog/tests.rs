@@ -278,12 +278,12 @@ fn indexes_and_constraints_are_printed_as_sql() {
     let index = catalog.relation(Oid(16406)).expect("the index");
     let definition = relation_rows::as_index(index).expect("an index");
     assert_eq!(
-        definitions::index(&context, index, definition, definitions::Qualify::Always, definitions::Style::default()),
+        definitions::index(&context, index, definition, definitions::Qualify::Always, definitions::Style::PLAIN),
         "CREATE INDEX t_id_lower_idx ON public.t USING btree (id DESC, lower((b)::text))"
     );
     let table = catalog.relation(Oid(16400)).expect("the table");
     assert_eq!(
-        definitions::constraint(&context, Some(table), &table.constraints[0], definitions::Style::default()),
+        definitions::constraint(&context, Some(table), &table.constraints[0], definitions::Style::INDENTED),
         "PRIMARY KEY (id)"
     );
 }
@@ -293,7 +293,7 @@ fn indexes_and_constraints_are_printed_as_sql() {
 fn expressions_print_as_ruleutils_prints_them() {
     let context = context();
     let table = context.names.catalog.relation(Oid(16400)).expect("the table");
-    let pretty = definitions::Style { pretty: true };
+    let pretty = definitions::Style::PRETTY;
     for (sql, printed, prettily) in [
         ("id > 5", "(id > 5)", "id > 5"),
         ("b <> ''", "((b)::text <> ''::text)", "b::text <> ''::text"),
@@ -339,10 +339,10 @@ fn expressions_print_as_ruleutils_prints_them() {
         ("id is distinct from 3", "(id IS DISTINCT FROM 3)", "id IS DISTINCT FROM 3"),
         ("-id > 0", "((- id) > 0)", "(- id) > 0"),
     ] {
-        assert_eq!(definitions::expression(&context, sql, Some(table), definitions::Style::default()), printed, "{sql}");
+        assert_eq!(definitions::expression(&context, sql, Some(table), definitions::Style::INDENTED), printed, "{sql}");
         assert_eq!(definitions::expression(&context, sql, Some(table), pretty), prettily, "{sql}");
     }
-    let default = |sql, ty| definitions::domain_default(&context, sql, ty, definitions::Style::default());
+    let default = |sql, ty| definitions::domain_default(&context, sql, ty, definitions::Style::INDENTED);
     assert_eq!(default("'x'", SqlType::TEXT), "'x'::text");
     assert_eq!(default("'x'", SqlType::VARCHAR.with_typmod(14)), "'x'::character varying");
     assert_eq!(default("1.5", SqlType::NUMERIC.with_typmod(524294)), "1.5");

@@ -161,7 +161,7 @@ fn user_type_row(context: &SystemContext, ty: &UserType) -> Row {
             not_null: *not_null,
             default: default
                 .as_deref()
-                .map(|default| definitions::domain_default(context, default, *base, definitions::Style::default())),
+                .map(|default| definitions::domain_default(context, default, *base, definitions::Style::INDENTED)),
             ..Facts::of_domain(*base, context.names.type_category(base.oid))
         },
         UserTypeKind::Composite { relation } => Facts { relation: *relation, ..Facts::new('c', 'C', RECORD_FUNCTIONS) },

@@ -1,6 +1,6 @@
 //! Window frames: which rows of its partition a row's call sees.
 
-use expr::{Batch, ColumnId, Expr, SortKey};
+use expr::{Batch, ColumnId, Expr, SortKey, expression::Written};
 use plan::logical::{Frame, FrameBound, FrameExclusion, FrameMode};
 use storage::{Column, column::ColumnData, key::KeyOrder};
 use types::{Datum, Error, Oid, Result, SqlState, Timestamp};
@@ -45,7 +45,7 @@ impl Bound {
                     arguments: vec![key.expression.clone(), offset.clone()],
                     ty: types::SqlType::of(function.return_type),
                     collation: Oid::INVALID,
-                    operator: None,
+                    written: Written::Call,
                     position: None,
                 };
                 Some(Typed::new(&call, layout)?)

@@ -108,7 +108,9 @@ impl Evaluate for Session {
             SessionValue::CurrentTimestamp => Datum::TimestampTz(context.format.now),
             SessionValue::LocalTime => moment("now", SqlType::TIME)?,
             SessionValue::LocalTimestamp => moment("now", SqlType::TIMESTAMP)?,
-            SessionValue::CurrentUser => Datum::Text(context.session.current_user()),
+            SessionValue::CurrentUser | SessionValue::CurrentRole | SessionValue::User => {
+                Datum::Text(context.session.current_user())
+            }
             SessionValue::SessionUser => Datum::Text(context.session.session_user()),
             SessionValue::CurrentCatalog => Datum::Text(context.session.current_database()),
             SessionValue::CurrentSchema => context.session.search_path(false).into_iter().next().map_or(Datum::Null, Datum::Text),

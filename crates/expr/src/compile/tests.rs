@@ -4,6 +4,7 @@ use catalog::builtin::builtins;
 use types::{Datum, Physical};
 
 use super::*;
+use crate::expression::Written;
 
 fn fold_context() -> EvalContext {
     folding::context()
@@ -20,7 +21,7 @@ fn call(operator: &str, left: Expr, right: Expr) -> Expr {
         ty: SqlType::of(function.return_type),
         arguments: vec![left, right],
         collation: types::Oid::INVALID,
-        operator: Some(found.oid),
+        written: Written::Operator(found.oid),
         position: None,
     }
 }
@@ -69,6 +70,7 @@ fn failing_constants_fail_only_when_run() {
         branches: vec![(call("<>", x(), int(0)), call("/", int(10), x()))],
         otherwise: Box::new(int(-1)),
         ty: SqlType::INT4,
+        simple: false,
     };
     assert_eq!(run(&guarded, &[Some(0), Some(5), None]).expect("zero is guarded"), ["-1", "2", "-1"]);
     assert_eq!(run(&division, &[Some(1)]).expect_err("it runs").sqlstate().code(), "22012");
@@ -101,7 +103,7 @@ fn in_lists_short_and_long() {
             function: equal,
             all: false,
             collation: types::Oid::INVALID,
-            operator: None,
+            written: Written::Call,
         };
         assert_eq!(run(&expression, &[Some(2), Some(1000), None]).expect("no error"), ["true", "null", "null"]);
         assert_eq!(run(&expression, &[Some(2)]).expect("no error"), ["true"]);

@@ -12,7 +12,7 @@ use types::{
 };
 
 use super::*;
-use crate::{Batch, Compiled, Expr};
+use crate::{Batch, Compiled, Expr, expression::Written};
 
 #[test]
 fn every_implementation_names_a_known_source() {
@@ -55,7 +55,7 @@ fn answer(oid: Oid, types: &[SqlType], arguments: &[String]) -> Result<String> {
     context.parameters = parameters.into();
     let arguments = types.iter().enumerate().map(|(index, ty)| Expr::Parameter { index, ty: *ty }).collect();
     let ty = result_type(function.return_type);
-    let call = Expr::Call { function, arguments, ty, collation: Oid::INVALID, operator: None, position: None };
+    let call = Expr::Call { function, arguments, ty, collation: Oid::INVALID, written: Written::Call, position: None };
     let value = Compiled::new(&call, &[])?.evaluate(&Batch::unit(), &context)?.datum(0);
     let mut out = String::from("=");
     match value {
@@ -105,7 +105,7 @@ fn vectors_agree_with_single_rows() {
         ],
         ty: SqlType::TEXT,
         collation: Oid::INVALID,
-        operator: None,
+        written: Written::Call,
         position: None,
     };
     let compiled = Compiled::new(&call, &[crate::ColumnId(0), crate::ColumnId(1)]).expect("it compiles");

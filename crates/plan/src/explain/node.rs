@@ -13,9 +13,9 @@ use super::{
     columns::{Column, Columns},
 };
 use crate::{
+    deparse::{self, Style, Vocabulary},
     logical::{JoinKind, SetOperator},
     physical::{Estimate, HashJoin, Operator, PhysicalPlan},
-    print_expression::ExpressionPrinter,
     statement::Query,
 };
 
@@ -87,20 +87,14 @@ pub(super) fn build(query: &Query<PhysicalPlan>, options: &ExplainOptions, expla
 
 impl<'a> Builder<'a> {
     fn print(&self, expression: &Expr) -> String {
-        let mut out = String::new();
-        self.with_printer(|printer| printer.write(expression, &mut out));
-        out
+        let (names, format) = (self.explained.names, self.explained.format);
+        self.with_vocabulary(|words| deparse::expression(expression, names, format, Style::PLAIN, words))
     }
 
-    fn with_printer<T>(&self, print: impl FnOnce(&ExpressionPrinter<'_>) -> T) -> T {
+    fn with_vocabulary<T>(&self, print: impl FnOnce(&Vocabulary<'_>) -> T) -> T {
         let column = |id: ColumnId| self.column(id);
         let subquery = |subquery: &Subquery| self.subquery(subquery);
-        print(&ExpressionPrinter {
-            names: self.explained.names,
-            format: self.explained.format,
-            column: &column,
-            subquery: &subquery,
-        })
+        print(&Vocabulary { column: &column, subquery: &subquery, meanings: None })
     }
 
     fn column(&self, id: ColumnId) -> String {
@@ -436,7 +430,8 @@ impl<'a> Builder<'a> {
     }
 
     fn sort_key(&self, key: &SortKey) -> String {
-        let text = self.with_printer(|printer| printer.sort_key(key));
+        let (names, format) = (self.explained.names, self.explained.format);
+        let text = self.with_vocabulary(|words| deparse::sort_key(key, names, format, words));
         // A computed column stands in parentheses of its own.
         match &key.expression {
             Expr::Column { id, .. } if !matches!(self.columns.get(*id), None | Some(Column::Attribute(..))) => {

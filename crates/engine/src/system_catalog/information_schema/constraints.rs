@@ -174,7 +174,7 @@ fn rule(action: char) -> &'static str {
 pub(super) fn check_constraints(view: &mut View) {
     for (table, schema) in tables_with_constraints(view) {
         for constraint in table.constraints.iter().filter(|constraint| constraint.contype() == 'c') {
-            let definition = definitions::constraint(view.context, Some(&table), constraint, Style::default());
+            let definition = definitions::constraint(view.context, Some(&table), constraint, Style::INDENTED);
             push_check(view, &schema, &constraint.name, &definition);
         }
         for (position, attribute) in table.live_attributes().filter(|(_, attribute)| attribute.not_null) {
@@ -188,7 +188,7 @@ pub(super) fn check_constraints(view: &mut View) {
     for ty in catalog.user_types() {
         if let UserTypeKind::Domain { constraints, base, .. } = &ty.kind {
             for constraint in constraints {
-                let definition = definitions::domain_constraint(view.context, *base, constraint, Style::default());
+                let definition = definitions::domain_constraint(view.context, *base, constraint, Style::INDENTED);
                 let schema = view.schema_name(ty.schema);
                 push_check(view, &schema, &constraint.name, &definition);
             }

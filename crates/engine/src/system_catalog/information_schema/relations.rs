@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{
-    Attribute, IdentityKind, Persistence, Relation, RelationKind,
-    builtin::builtins,
-    dependencies::{References, references},
-};
+use catalog::{Attribute, IdentityKind, Persistence, Relation, RelationKind, StoredQuery, builtin::builtins};
 use types::{Oid, SqlType};
 
 use super::{NamedRow, View, describe_collation, describe_type, limits};
@@ -97,7 +93,7 @@ fn user_column(row: &mut NamedRow, view: &View, relation: &Relation, position: u
     column_head(row, view, &attribute.name, number, attribute.ty, nullable);
     describe_collation(row, context, attribute.collation);
     let expression =
-        attribute.default.as_deref().map(|sql| definitions::default_value(context, sql, relation, position, Style::default()));
+        attribute.default.as_deref().map(|sql| definitions::default_value(context, sql, relation, position, Style::INDENTED));
     match (attribute.generated, expression) {
         (Some(_), Some(expression)) => {
             row.text("is_generated", "ALWAYS").text("generation_expression", expression);
@@ -141,7 +137,7 @@ pub(super) fn views(view: &mut View) {
         let RelationKind::View { check_option, .. } = &relation.kind else { continue };
         let mut row = view.row();
         row.object("table", view.context, &schema, &relation.name);
-        row.set("view_definition", definitions::view(view.context, &relation, Style::default()).map_or(types::Datum::Null, text));
+        row.set("view_definition", definitions::view(view.context, &relation, Style::INDENTED).map_or(types::Datum::Null, text));
         row.text("check_option", check_option.as_deref().unwrap_or("none").to_ascii_uppercase());
         let updatable = definitions::view_is_updatable(view.context, &relation, None);
         row.yes_or_no("is_updatable", updatable).yes_or_no("is_insertable_into", updatable);
@@ -153,17 +149,15 @@ pub(super) fn views(view: &mut View) {
 }
 
 /// The users' relations that a view reads.
-fn relations_read(view: &View, relation: &Relation) -> Vec<(Arc<Relation>, References)> {
-    let RelationKind::View { query, .. } = &relation.kind else { return Vec::new() };
+fn relations_read(view: &View, query: &StoredQuery) -> Vec<Arc<Relation>> {
     let catalog = &view.context.names.catalog;
-    let found = references(catalog, query);
-    let read = found.relations.iter().filter_map(|oid| catalog.relation(*oid).cloned());
-    read.map(|read| (read, references(catalog, query))).collect()
+    query.names.relations().iter().filter_map(|oid| catalog.relation(*oid).cloned()).collect()
 }
 
 pub(super) fn view_table_usage(view: &mut View) {
     for (relation, schema) in user_tables(view) {
-        for (read, _) in relations_read(view, &relation) {
+        let RelationKind::View { query, .. } = &relation.kind else { continue };
+        for read in relations_read(view, query) {
             let mut row = view.row();
             row.object("view", view.context, &schema, &relation.name);
             row.object("table", view.context, &view.schema_name(read.schema), &read.name);
@@ -174,8 +168,9 @@ pub(super) fn view_table_usage(view: &mut View) {
 
 pub(super) fn view_column_usage(view: &mut View) {
     for (relation, schema) in user_tables(view) {
-        for (read, mentioned) in relations_read(view, &relation) {
-            for (_, attribute) in read.live_attributes().filter(|(_, attribute)| mentioned.words.contains(&*attribute.name)) {
+        let RelationKind::View { query, .. } = &relation.kind else { continue };
+        for read in relations_read(view, query) {
+            for (_, attribute) in read.live_attributes().filter(|(at, _)| query.columns_read.contains(&(read.oid, *at))) {
                 let mut row = view.row();
                 row.object("view", view.context, &schema, &relation.name);
                 row.object("table", view.context, &view.schema_name(read.schema), &read.name);

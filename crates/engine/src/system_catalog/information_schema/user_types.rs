@@ -25,7 +25,7 @@ pub(super) fn domains(view: &mut View) {
         describe_type(&mut row, view.context, *base, "udt");
         describe_collation(&mut row, view.context, *collation);
         if let Some(default) = default {
-            row.text("domain_default", definitions::domain_default(view.context, default, *base, Style::default()));
+            row.text("domain_default", definitions::domain_default(view.context, default, *base, Style::INDENTED));
         }
         row.text("dtd_identifier", "1");
         view.push(row);
