@@ -199,7 +199,7 @@ impl Binder<'_> {
             }
         }
         let sides = (&left, &right);
-        let known = self.analysing().then(|| merged.clone()).unwrap_or_default();
+        let known = if self.analysing() { merged.clone() } else { Vec::new() };
         let shape = |binder: &Self| binder.join_shape(kind, sides, &known, condition.clone(), &join.join_using_alias);
         let mut namespace = Vec::new();
         if join.alias.is_none() {

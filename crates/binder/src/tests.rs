@@ -6,10 +6,11 @@ use catalog::{
     Attribute, Catalog, Constraint, ConstraintKind, IndexColumn, IndexDefinition, IndexKey, Persistence, Relation, RelationKind,
     UserType, UserTypeKind, type_names::Names,
 };
+use plan::deparse::{self, Style};
 use storage::key::KeyOrder;
 use types::{FormatSettings, Oid, Result, SqlState, SqlType};
 
-use crate::{Environment, bind, deparse_query, parse, plan_text};
+use crate::{Environment, analyse_view, bind, parse, plan_text, store_query};
 
 mod errors;
 mod plans;
@@ -111,7 +112,13 @@ fn catalog() -> Catalog {
         attribute("y", SqlType::VARCHAR.with_typmod(14)),
     ];
     catalog.put_relation(relation(20100, "s", table(20100), columns));
-    let view = |query: &str, check: Option<&str>| RelationKind::View { query: query.into(), check_option: check.map(Into::into) };
+    let names = Arc::new(Names::new(Arc::new(catalog.clone()), Vec::new()));
+    let environment = Environment::new(names, Arc::new(FormatSettings::default()));
+    let view = |query: &str, check: Option<&str>| {
+        let node = parse(query).expect("a view's query").remove(0).node;
+        let query = Arc::new(store_query(&node, &environment).expect("a view's query binds"));
+        RelationKind::View { query, check_option: check.map(Into::into) }
+    };
     let columns = || vec![attribute("id", SqlType::INT4), attribute("double", SqlType::INT4)];
     let positive = view("SELECT t.id, t.a * 2 AS double FROM public.t WHERE t.a > 0", Some("cascaded"));
     catalog.put_relation(relation(20200, "positive", positive, columns()));

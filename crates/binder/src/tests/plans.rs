@@ -243,27 +243,29 @@ fn distinct_sees_the_target_list_only() {
 }
 
 #[test]
-fn definitions_print_qualified_and_bind_again() {
-    let stored = Names::new(Arc::new(catalog()), Vec::new());
-    let stored = Environment::new(Arc::new(stored), Arc::new(FormatSettings::default()));
+fn stored_queries_keep_what_their_names_meant() {
+    let elsewhere = Names::new(Arc::new(catalog()), Vec::new());
+    let elsewhere = Environment::new(Arc::new(elsewhere), Arc::new(FormatSettings::default()));
     for (sql, printed) in [
         ("SELECT * FROM t", "SELECT t.id, t.a, t.b, t.c FROM public.t"),
         (
             "SELECT * FROM t JOIN s USING (id)",
-            "SELECT t.id, t.a, t.b, t.c, s.t_id, s.x, s.y FROM public.t JOIN public.s USING (id)",
+            "SELECT t.id, t.a, t.b, t.c, s.t_id, s.x, s.y FROM (public.t JOIN public.s USING (id))",
         ),
         (
             "WITH t AS (SELECT 1 AS q) SELECT * FROM t, s",
             "WITH t AS (SELECT 1 AS q) SELECT t.q, s.id, s.t_id, s.x, s.y FROM t, public.s",
         ),
-        ("SELECT nextval('s'::regclass)", "SELECT nextval('public.s'::regclass)"),
-        ("SELECT NULL::t", "SELECT NULL::public.t"),
+        ("SELECT nextval('s'::regclass)", "SELECT nextval('public.s'::regclass) AS nextval"),
+        ("SELECT NULL::t", "SELECT NULL::public.t AS t"),
     ] {
         let statement = parse(sql).expect(sql).remove(0);
-        let text = deparse_query(&statement.node, &environment()).expect(sql);
+        let stored = store_query(&statement.node, &environment()).expect(sql);
+        let analysed = analyse_view(&stored, &elsewhere).expect(sql);
+        let text = deparse::query(&analysed, None, &elsewhere.names, &elsewhere.format, Style::PLAIN);
         assert_eq!(text, printed);
         let again = parse(&text).expect(&text).remove(0);
-        bind(&again.node, &stored).expect(&text);
+        bind(&again.node, &elsewhere).expect(&text);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use types::SqlType;
 
 use super::*;
-use crate::{Attribute, IndexColumn, IndexDefinition, Persistence, SequenceDefinition, constraint::ForeignKey};
+use crate::{Attribute, IndexColumn, IndexDefinition, NameRecorder, Persistence, SequenceDefinition, constraint::ForeignKey};
 
 fn relation(oid: u32, name: &str, kind: RelationKind) -> Relation {
     Relation {
@@ -112,7 +112,7 @@ fn stored_query(catalog: &Catalog) -> StoredQuery {
     StoredQuery {
         text: "SELECT t.a FROM public.t".into(),
         names: Arc::new(recorder.recorded()),
-        columns_read: [(Oid(101), 0)].into(),
+        columns_read: [(Oid(101), 1)].into(),
     }
 }
 

@@ -62,18 +62,15 @@ fn rewritten(relation: &Relation, rewrite: &dyn Fn(&str) -> Result<Option<String
         }
         Ok(())
     };
-    match &mut copy.kind {
-        RelationKind::Index(definition) => {
-            for column in &mut definition.columns {
-                if let IndexKey::Expression(text) = &mut column.key {
-                    apply(text)?;
-                }
-            }
-            if let Some(predicate) = &mut definition.predicate {
-                apply(predicate)?;
+    if let RelationKind::Index(definition) = &mut copy.kind {
+        for column in &mut definition.columns {
+            if let IndexKey::Expression(text) = &mut column.key {
+                apply(text)?;
             }
         }
-        _ => {}
+        if let Some(predicate) = &mut definition.predicate {
+            apply(predicate)?;
+        }
     }
     for attribute in &mut copy.attributes {
         if let Some(default) = &mut attribute.default {

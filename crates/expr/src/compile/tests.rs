@@ -103,7 +103,7 @@ fn in_lists_short_and_long() {
             function: equal,
             all: false,
             collation: types::Oid::INVALID,
-            written: Written::Call,
+            operator: None,
         };
         assert_eq!(run(&expression, &[Some(2), Some(1000), None]).expect("no error"), ["true", "null", "null"]);
         assert_eq!(run(&expression, &[Some(2)]).expect("no error"), ["true"]);

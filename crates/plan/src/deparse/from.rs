@@ -11,15 +11,15 @@ use crate::{
 };
 
 impl<'p> Printer<'p> {
-    pub(super) fn from_clause(&mut self, query: &'p AnalysedQuery) {
+    pub(super) fn list_of_from(&mut self, query: &'p AnalysedQuery) {
         for (at, item) in query.from.iter().enumerate() {
             if at == 0 {
                 self.keyword(" FROM ", -INDENT, INDENT, 2);
-                self.from_item(query, *item);
+                self.range_item(query, *item);
                 continue;
             }
             self.push(", ");
-            let text = self.apart(|printer| printer.from_item(query, *item));
+            let text = self.apart(|printer| printer.range_item(query, *item));
             if self.wraps() {
                 if text.starts_with('\n') {
                     self.trim_blanks();
@@ -31,7 +31,7 @@ impl<'p> Printer<'p> {
         }
     }
 
-    fn from_item(&mut self, query: &'p AnalysedQuery, at: usize) {
+    fn range_item(&mut self, query: &'p AnalysedQuery, at: usize) {
         let Some(item) = query.items.get(at) else { return };
         if let ItemSource::Join(join) = &item.source {
             return self.join(query, at, join);
@@ -190,7 +190,7 @@ impl<'p> Printer<'p> {
         let using = using.unwrap_or_default();
         let brackets = !self.style.pretty || item.alias.is_some();
         self.bracketed(brackets, |printer| {
-            printer.from_item(query, join.left);
+            printer.range_item(query, join.left);
             let word = match join.kind {
                 JoinKind::Left => " LEFT JOIN ",
                 JoinKind::Right => " RIGHT JOIN ",
@@ -199,7 +199,7 @@ impl<'p> Printer<'p> {
                 _ => " JOIN ",
             };
             printer.keyword(word, -INDENT, INDENT, INDENT_JOIN);
-            printer.bracketed(printer.style.pretty && right_is_join, |printer| printer.from_item(query, join.right));
+            printer.bracketed(printer.style.pretty && right_is_join, |printer| printer.range_item(query, join.right));
             if !using.is_empty() {
                 printer.push(" USING (");
                 printer.identifiers(using.iter().map(String::as_str));

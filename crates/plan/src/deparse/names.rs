@@ -201,7 +201,7 @@ impl LevelNames {
     }
 }
 
-fn item_name<'i>(item: &'i RangeItem, names: &Names) -> Option<String> {
+fn item_name(item: &RangeItem, names: &Names) -> Option<String> {
     match (&item.alias, &item.source) {
         (_, ItemSource::Hidden) => None,
         (Some(alias), _) => Some(alias.to_string()),

@@ -163,7 +163,7 @@ impl<'p> Printer<'p> {
             }
         }
         self.target_list(query, columns, visible);
-        self.from_clause(query);
+        self.list_of_from(query);
         if let Some(filter) = &query.filter {
             self.keyword(" WHERE ", -INDENT, INDENT, 1);
             self.expression(filter, false);
