@@ -58,6 +58,7 @@ bench-dump: install-clients
 bench-transactions: install-clients
 	cargo build --release --bin heliosdb-nano
 	$(PYTHON) tools/bench_transactions.py --server $(TARGET)/release/heliosdb-nano
+	$(PYTHON) tools/compare_schedules.py --server $(TARGET)/release/heliosdb-nano
 	cargo bench -p heliosdb-txn
 
 bench-sessions: install-clients
