@@ -5,6 +5,7 @@ mod copy_out;
 mod decode;
 mod encode;
 mod json_lines;
+mod lines;
 mod options;
 mod parquet;
 mod pending_rows;

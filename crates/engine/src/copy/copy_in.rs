@@ -375,18 +375,19 @@ impl CopyIn {
         self.keep_line(line)
     }
 
-    /// How many lines a row with these bytes takes. Line ends within the quotes of CSV count, but for the first row's, as PostgreSQL
-    /// does not know yet then what ends a line.
+    /// How many lines a row with these bytes takes. In the quotes of CSV line ends count, carriage returns in the first row, when
+    /// PostgreSQL does not know yet what ends a line.
     fn lines_in(&self, row: &[u8]) -> u64 {
+        let within = |line_end: u8| 1 + memchr::memchr_iter(line_end, row).count() as u64;
         match self.format {
-            CopyFormat::Csv if self.line > 0 => 1 + memchr::memchr_iter(b'\n', row).count() as u64,
+            CopyFormat::Csv => within(if self.line > 0 { b'\n' } else { b'\r' }),
             _ => 1,
         }
     }
 
     /// One row cut into fields: skips the header, reads the values, and sends full batches on.
     fn take_row(&mut self, line: &[u8], text: Option<&str>) -> Result<()> {
-        self.line += self.lines_in(line.strip_suffix(b"\n").unwrap_or(line));
+        self.line += self.lines_in(without_line_end(line));
         if self.format == CopyFormat::Json {
             return self.take_object(line);
         }
@@ -414,6 +415,10 @@ impl CopyIn {
                 return Err(in_line(bad(format!("missing data for column \"{name}\"")), self.line, &self.relation));
             }
             if let Err(error) = self.take_field(at, line, text) {
+                // Bytes that are no text belong to no column yet.
+                if error.sqlstate() == SqlState::CHARACTER_NOT_IN_REPERTOIRE {
+                    return Err(error.context(format!("COPY {}, line {}", self.relation.name, self.line)));
+                }
                 let name = &self.relation.attributes[self.positions[at]].name;
                 let value = self.fields.get(at, line).map(|bytes| format!(": \"{}\"", shown(bytes))).unwrap_or_default();
                 return Err(error.context(format!("COPY {}, line {}, column {name}{value}", self.relation.name, self.line)));
@@ -549,10 +554,14 @@ fn push_text(
     Ok(())
 }
 
-/// A line as error contexts show it: without its end.
+/// A line as error contexts show it.
 fn shown_line(line: &[u8]) -> String {
-    let end = line.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |last| last + 1);
-    shown(&line[..end])
+    shown(without_line_end(line))
+}
+
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// The first hundred characters.

@@ -2,7 +2,10 @@
 
 use types::{Error, Result, SqlState};
 
-use super::options::{CopyFormat, CopyOptions};
+use super::{
+    lines::LineCutter,
+    options::{CopyFormat, CopyOptions},
+};
 
 /// One row cut into fields; None is NULL.
 #[derive(Debug, Default)]
@@ -55,23 +58,22 @@ pub(super) enum Piece {
     Incomplete,
 }
 
-/// Cuts rows out of the stream, remembering how far an incomplete row has been looked at.
+/// Cuts rows out of the stream.
 pub(super) struct Decoder {
     options: CopyOptions,
     /// Flags of FORCE_NOT_NULL and FORCE_NULL by field.
     pub(super) force_not_null: Vec<bool>,
     pub(super) force_null: Vec<bool>,
-    scanned: usize,
+    lines: LineCutter,
     /// The marker of the end came after the last row.
     ended: bool,
-    in_quotes: bool,
     binary_header_read: bool,
 }
 
 /// The signature that begins a binary COPY stream.
 pub(super) const BINARY_SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 
-fn bad_format(message: impl Into<String>) -> Error {
+pub(super) fn bad_format(message: impl Into<String>) -> Error {
     Error::new(SqlState::BAD_COPY_FILE_FORMAT, message)
 }
 
@@ -81,9 +83,8 @@ impl Decoder {
             options,
             force_not_null: Vec::new(),
             force_null: Vec::new(),
-            scanned: 0,
+            lines: LineCutter::default(),
             ended: false,
-            in_quotes: false,
             binary_header_read: false,
         }
     }
@@ -100,7 +101,9 @@ impl Decoder {
                 if self.ended {
                     return Ok(Piece::End);
                 }
-                let Some((mut line, taken)) = self.next_line(input, at_end) else { return Ok(Piece::Incomplete) };
+                let Some((mut line, taken)) = self.lines.next(input, at_end, &self.options)? else {
+                    return Ok(Piece::Incomplete);
+                };
                 if let Some(marker) = self.end_marker(line)? {
                     if marker == 0 {
                         return Ok(Piece::End);
@@ -134,57 +137,6 @@ impl Decoder {
             }
         }
         Ok(None)
-    }
-
-    /// The next line without its end, and the bytes it takes with it. A quoted CSV field may hold line ends.
-    fn next_line<'a>(&mut self, input: &'a [u8], at_end: bool) -> Option<(&'a [u8], usize)> {
-        let csv = self.options.format == CopyFormat::Csv;
-        let mut at = self.scanned;
-        if !csv {
-            if let Some(found) = memchr::memchr(b'\n', &input[at..]) {
-                // A backslash before the line end is data; an even number of them is not an escape.
-                let end = at + found;
-                let backslashes = input[..end].iter().rev().take_while(|byte| **byte == b'\\').count();
-                if backslashes % 2 == 0 {
-                    self.scanned = 0;
-                    return Some((strip_carriage_return(&input[..end]), end + 1));
-                }
-                self.scanned = end + 1;
-                return self.next_line(input, at_end);
-            }
-            at = input.len();
-        } else {
-            let CopyOptions { quote, escape, .. } = self.options;
-            while let Some(found) = input.get(at..).and_then(|rest| memchr::memchr3(b'\n', quote, escape, rest)) {
-                at += found;
-                let byte = input[at];
-                if self.in_quotes && byte == escape && escape != quote {
-                    if at + 1 >= input.len() {
-                        break;
-                    }
-                    at += 2;
-                    continue;
-                }
-                if byte == quote {
-                    self.in_quotes = !self.in_quotes;
-                } else if byte == b'\n' && !self.in_quotes {
-                    self.scanned = 0;
-                    return Some((strip_carriage_return(&input[..at]), at + 1));
-                }
-                at += 1;
-            }
-            // An escape at the end is looked at again, with what follows it.
-            let waits_for_more = self.in_quotes && escape != quote && input.get(at) == Some(&escape);
-            if !waits_for_more {
-                at = input.len();
-            }
-        }
-        self.scanned = at.min(input.len());
-        if at_end && !input.is_empty() {
-            self.scanned = 0;
-            return Some((strip_carriage_return(input), input.len()));
-        }
-        None
     }
 
     /// A line without escapes and quotes.
@@ -351,10 +303,6 @@ fn be_i32(bytes: &[u8]) -> i32 {
     i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
-fn strip_carriage_return(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
 /// Where a text field ends: at the next delimiter that no backslash precedes.
 fn field_end(rest: &[u8], delimiter: u8) -> usize {
     let mut at = 0;
@@ -465,6 +413,24 @@ mod tests {
         let expected = [some(&["a\"b\\c", "p\"q"]), some(&["ab,cd", ""])];
         assert_eq!(rows(options(), b"\"a\\\"b\\\\c\",\"p\\\"q\"\na\"b,c\"d,\"\"\n"), expected);
         assert_eq!(rows(options(), b"\"a\\b\"\n"), [some(&["a\\b"])], "it escapes nothing else");
+    }
+
+    #[test]
+    fn the_first_line_decides_what_ends_lines() {
+        for end in ["\n", "\r\n", "\r"] {
+            for options in [text(), csv()] {
+                assert_eq!(rows(options, format!("a{end}b{end}").as_bytes()), [some(&["a"]), some(&["b"])], "{end:?}");
+            }
+        }
+        for input in ["a\nb\r\n", "a\r\nb\n", "a\r\nb\rc", "a\rb\n"] {
+            for options in [text(), csv()] {
+                let (mut decoder, mut fields) = (Decoder::new(options), Fields::default());
+                let Ok(Piece::Row(taken)) = decoder.next(input.as_bytes(), true, &mut fields) else { panic!("a row") };
+                assert!(decoder.next(&input.as_bytes()[taken..], true, &mut fields).is_err(), "{input:?}");
+            }
+        }
+        assert_eq!(rows(text(), b"a\\\r\\\nb\n"), [some(&["a\r\nb"])]);
+        assert_eq!(rows(csv(), b"\"a\r\nb\"\n"), [some(&["a\r\nb"])]);
     }
 
     #[test]

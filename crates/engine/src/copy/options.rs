@@ -72,6 +72,11 @@ fn invalid(message: impl Into<String>) -> Error {
     Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
 }
 
+/// What PostgreSQL, too, answers with 0A000.
+fn inapplicable(message: &str) -> Error {
+    Error::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+}
+
 /// Reads and checks the options of a COPY statement.
 pub(super) fn read(nodes: &[Node], is_from: bool) -> Result<CopyOptions> {
     let mut written = Written::default();
@@ -150,25 +155,7 @@ impl Written {
     fn check(self, is_from: bool) -> Result<CopyOptions> {
         let format = self.format.unwrap_or_default();
         let csv = format == CopyFormat::Csv;
-        let syntax = |message: &str| Error::new(SqlState::SYNTAX_ERROR, message);
-        let unsupported = |message: &str| Error::new(SqlState::FEATURE_NOT_SUPPORTED, message);
-        if format == CopyFormat::Binary {
-            if self.delimiter.is_some() {
-                return Err(syntax("cannot specify DELIMITER in BINARY mode"));
-            }
-            if self.null.is_some() {
-                return Err(syntax("cannot specify NULL in BINARY mode"));
-            }
-            if self.header.is_some_and(|header| header != Header::None) {
-                return Err(unsupported("cannot specify HEADER in BINARY mode"));
-            }
-        }
-        match format {
-            CopyFormat::Heliodump => self.refuse_others_with("heliodump")?,
-            CopyFormat::Json => self.refuse_others_with("json")?,
-            CopyFormat::Parquet => self.refuse_others_with("parquet")?,
-            CopyFormat::Text | CopyFormat::Csv | CopyFormat::Binary => {}
-        }
+        self.refuse_what_has_no_meaning(format)?;
         let delimiter = single_byte(
             self.delimiter.as_deref(),
             if csv { b',' } else { b'\t' },
@@ -177,43 +164,24 @@ impl Written {
         if matches!(delimiter, b'\r' | b'\n') {
             return Err(invalid("COPY delimiter cannot be newline or carriage return"));
         }
-        let null = self.null.unwrap_or_else(|| if csv { String::new() } else { "\\N".to_owned() });
+        let null = self.null.clone().unwrap_or_else(|| if csv { String::new() } else { "\\N".to_owned() });
         if null.contains(['\r', '\n']) {
             return Err(invalid("COPY null representation cannot use newline or carriage return"));
         }
         if !csv && (delimiter.is_ascii_lowercase() || delimiter.is_ascii_digit() || matches!(delimiter, b'\\' | b'.')) {
             return Err(invalid(format!("COPY delimiter cannot be \"{}\"", delimiter as char)));
         }
-        if !csv {
-            for (written, message) in [
-                (self.quote.is_some(), "COPY quote available only in CSV mode"),
-                (self.escape.is_some(), "COPY escape available only in CSV mode"),
-                (self.force_quote.is_some(), "COPY force quote available only in CSV mode"),
-                (self.force_not_null.is_some(), "COPY force not null available only in CSV mode"),
-                (self.force_null.is_some(), "COPY force null available only in CSV mode"),
-            ] {
-                if written {
-                    return Err(unsupported(message));
-                }
-            }
-        }
-        if self.force_quote.is_some() && is_from {
-            return Err(unsupported("COPY force quote only available using COPY TO"));
-        }
-        if (self.force_not_null.is_some() || self.force_null.is_some()) && !is_from {
-            let which = if self.force_not_null.is_some() { "not null" } else { "null" };
-            return Err(unsupported(&format!("COPY force {which} only available using COPY FROM")));
-        }
+        self.refuse_other_modes(csv, is_from)?;
         let quote = single_byte(self.quote.as_deref(), b'"', "COPY quote must be a single one-byte character")?;
         let escape = single_byte(self.escape.as_deref(), quote, "COPY escape must be a single one-byte character")?;
         if csv && delimiter == quote {
             return Err(invalid("COPY delimiter and quote must be different"));
         }
         if null.as_bytes().contains(&delimiter) {
-            return Err(unsupported("COPY delimiter must not appear in the NULL specification"));
+            return Err(inapplicable("COPY delimiter must not appear in the NULL specification"));
         }
         if csv && null.as_bytes().contains(&quote) {
-            return Err(unsupported("CSV quote character must not appear in the NULL specification"));
+            return Err(inapplicable("CSV quote character must not appear in the NULL specification"));
         }
         Ok(CopyOptions {
             format,
@@ -230,6 +198,51 @@ impl Written {
 }
 
 impl Written {
+    /// Options of text in formats that are none.
+    fn refuse_what_has_no_meaning(&self, format: CopyFormat) -> Result<()> {
+        match format {
+            CopyFormat::Text | CopyFormat::Csv => Ok(()),
+            CopyFormat::Heliodump => self.refuse_others_with("heliodump"),
+            CopyFormat::Json => self.refuse_others_with("json"),
+            CopyFormat::Parquet => self.refuse_others_with("parquet"),
+            CopyFormat::Binary if self.delimiter.is_some() => {
+                Err(Error::new(SqlState::SYNTAX_ERROR, "cannot specify DELIMITER in BINARY mode"))
+            }
+            CopyFormat::Binary if self.null.is_some() => {
+                Err(Error::new(SqlState::SYNTAX_ERROR, "cannot specify NULL in BINARY mode"))
+            }
+            CopyFormat::Binary if self.header.is_some_and(|header| header != Header::None) => {
+                Err(inapplicable("cannot specify HEADER in BINARY mode"))
+            }
+            CopyFormat::Binary => Ok(()),
+        }
+    }
+
+    /// Options of CSV in another format, of COPY TO in COPY FROM and the reverse.
+    fn refuse_other_modes(&self, csv: bool, is_from: bool) -> Result<()> {
+        if !csv {
+            for (written, message) in [
+                (self.quote.is_some(), "COPY quote available only in CSV mode"),
+                (self.escape.is_some(), "COPY escape available only in CSV mode"),
+                (self.force_quote.is_some(), "COPY force quote available only in CSV mode"),
+                (self.force_not_null.is_some(), "COPY force not null available only in CSV mode"),
+                (self.force_null.is_some(), "COPY force null available only in CSV mode"),
+            ] {
+                if written {
+                    return Err(inapplicable(message));
+                }
+            }
+        }
+        if self.force_quote.is_some() && is_from {
+            return Err(inapplicable("COPY force quote only available using COPY TO"));
+        }
+        if (self.force_not_null.is_some() || self.force_null.is_some()) && !is_from {
+            let which = if self.force_not_null.is_some() { "not null" } else { "null" };
+            return Err(inapplicable(&format!("COPY force {which} only available using COPY FROM")));
+        }
+        Ok(())
+    }
+
     /// These have nothing to choose.
     fn refuse_others_with(&self, format: &str) -> Result<()> {
         let lists = [&self.force_quote, &self.force_not_null, &self.force_null];
