@@ -291,11 +291,19 @@ class Rights(unittest.TestCase):
         self.assertEqual(caught.exception.diag.message_detail, "Failing row contains (id, c) = (5, 6).")
 
     def test_statistics_and_others_sessions(self):
-        try:
-            shown = self.spy.execute("SELECT count(*) FROM pg_stats WHERE tablename = 'hidden'").fetchone()[0]
-        except psycopg.errors.FeatureNotSupported:
-            shown = 0
-        self.assertEqual(shown, 0)
+        shown = "SELECT attname, most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename = 'sampled' ORDER BY attname"
+        self.root.execute("CREATE TABLE sampled AS SELECT g AS id, 'hush-hush' AS hush FROM generate_series(1, 3) g")
+        self.root.execute("ANALYZE sampled")
+        everything = [("hush", "{hush-hush}", None), ("id", None, "{1,2,3}")]
+        self.assertEqual(self.root.execute(shown).fetchall(), everything)
+        self.assertEqual(self.spy.execute(shown).fetchall(), [], "who may not read a column may not read its statistics")
+        self.root.execute("GRANT SELECT (id) ON sampled TO spy")
+        self.assertEqual(self.spy.execute(shown).fetchall(), everything[1:])
+        self.root.execute("GRANT SELECT ON sampled TO spy")
+        self.assertEqual(self.spy.execute(shown).fetchall(), everything)
+        self.root.execute("DROP TABLE sampled")
+        with self.assertRaises(psycopg.errors.InsufficientPrivilege):
+            self.spy.execute("SELECT * FROM pg_statistic")
         other = self.root.info.backend_pid
         self.root.execute("SELECT 'hush-hush'")
         row = self.spy.execute("SELECT query, state, client_addr, xact_start FROM pg_stat_activity WHERE pid = %s", [other]).fetchone()
@@ -327,6 +335,31 @@ class Rights(unittest.TestCase):
         self.assertTrue(self.spy.execute("SELECT pg_reload_conf()").fetchone()[0])
         self.root.execute("REVOKE EXECUTE ON FUNCTION pg_reload_conf() FROM spy")
         self.assertFalse(self.spy.execute("SELECT has_function_privilege('pg_reload_conf()', 'execute')").fetchone()[0])
+
+    def test_all_functions_and_tables_of_the_system(self):
+        may = lambda what, name, right: self.root.execute(f"SELECT has_{what}_privilege('spy', %s, %s)", [name, right]).fetchone()[0]
+        self.addCleanup(lambda: self.root.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pg_catalog TO PUBLIC; "
+                                                  "REVOKE EXECUTE ON FUNCTION pg_reload_conf() FROM PUBLIC"))
+        self.root.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA pg_catalog FROM PUBLIC")
+        for sql, word in [("SELECT upper('a')", "function upper"), ("SELECT 1 + 1", "function int4pl"),
+                          ("SELECT max(n) FROM open_view", "aggregate max"), ("SELECT row_number() OVER ()", "function row_number"),
+                          ("SELECT * FROM generate_series(1, 2)", "function generate_series")]:
+            with self.assertRaisesRegex(psycopg.errors.InsufficientPrivilege, f"permission denied for {word}"):
+                self.spy.execute(sql)
+        self.root.execute("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA pg_catalog TO spy")
+        self.assertEqual(self.spy.execute("SELECT upper('a'), 1 + 1").fetchone(), ("A", 2))
+        self.assertTrue(may("function", "max(int)", "EXECUTE"))
+        self.root.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA pg_catalog FROM spy")
+        self.root.execute("GRANT EXECUTE ON ALL PROCEDURES IN SCHEMA pg_catalog TO spy")
+        self.assertFalse(may("function", "upper(text)", "EXECUTE"))
+        self.root.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pg_catalog TO PUBLIC")
+        # As in PostgreSQL: all means those too that were kept from everybody.
+        self.assertTrue(may("function", "pg_reload_conf()", "EXECUTE"))
+        self.root.execute("REVOKE EXECUTE ON FUNCTION pg_reload_conf() FROM PUBLIC")
+        self.root.execute("GRANT UPDATE ON ALL TABLES IN SCHEMA pg_catalog TO spy")
+        self.assertTrue(may("table", "pg_class", "UPDATE") and may("table", "pg_tables", "UPDATE"))
+        self.root.execute("REVOKE UPDATE ON ALL TABLES IN SCHEMA pg_catalog FROM spy")
+        self.assertFalse(may("table", "pg_class", "UPDATE"))
 
     def test_the_configuration_s_reader_changes_nothing(self):
         with self.server.connect("reader") as db:

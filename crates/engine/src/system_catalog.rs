@@ -17,6 +17,7 @@ use crate::access::Authority;
 mod acl_rows;
 mod attribute_rows;
 mod cluster_rows;
+mod column_statistics_rows;
 mod constraint_rows;
 pub mod definitions;
 mod dependency_rows;
@@ -137,6 +138,7 @@ fn provider(name: &str) -> Option<Provider> {
         "pg_stat_gssapi" => cluster_rows::pg_stat_gssapi,
         "pg_stat_statements" => statement_rows::pg_stat_statements,
         "pg_stat_ssl" => cluster_rows::pg_stat_ssl,
+        "pg_stats" => column_statistics_rows::pg_stats,
         "pg_tables" => system_views::pg_tables,
         "pg_tablespace" => cluster_rows::pg_tablespace,
         "pg_timezone_abbrevs" => time_zone_rows::pg_timezone_abbrevs,
@@ -175,8 +177,8 @@ fn provide_facts_or_counters(name: &str, context: &SystemContext, sink: &mut Sin
 }
 
 /// Relations about what cannot exist here: inheritance, triggers, policies, publications, extensions, foreign tables, large objects,
-/// replication, and progress of work that is never seen half done. Statistics in PostgreSQL's form and
-/// configuration files are not kept either.
+/// replication, and progress of work that is never seen half done. Statistics are not stored (`pg_stats` takes a sample when it is read),
+/// nor are configuration files.
 fn is_rightly_empty(name: &str) -> bool {
     const EMPTY: &[&str] = &[
         "pg_available_extension_versions",
@@ -225,7 +227,6 @@ fn is_rightly_empty(name: &str) -> bool {
         "pg_statistic",
         "pg_statistic_ext",
         "pg_statistic_ext_data",
-        "pg_stats",
         "pg_stats_ext",
         "pg_stats_ext_exprs",
         "pg_subscription",

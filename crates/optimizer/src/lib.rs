@@ -6,6 +6,7 @@
 //! **Invariants.** A rule never changes a statement's result, nor which expressions with effects run, nor how often.
 //! **Does not know** rows, sessions, transactions. What it may know of a table's content it asks through [`Statistics`].
 
+pub mod column_statistics;
 mod columns;
 mod conjuncts;
 mod decorrelate;

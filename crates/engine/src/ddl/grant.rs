@@ -219,6 +219,8 @@ impl Session {
             let wanted: &[char] = if kind == ObjectType::ObjectSequence { &['S'] } else { &['r', 'v', 'm'] };
             let in_schema = names.catalog.relations().filter(|relation| relation.schema == schema);
             found.extend(in_schema.filter(|of| wanted.contains(&of.relkind())).cloned().map(NamedRelation::User));
+            let system = builtins().system_relations.iter().filter(|of| of.schema == name && wanted.contains(&of.kind));
+            found.extend(system.map(NamedRelation::System));
         }
         Ok(found)
     }
@@ -383,13 +385,16 @@ impl Session {
 
     fn grant_on_functions(&mut self, grant: &Grant, statement: &GrantStmt, all: bool) -> Result<()> {
         if all {
-            // The only functions are those of pg_catalog.
+            grant.of_kind(AclKind::Function, "function")?;
+            // The only functions are the system's, and none of them is a procedure.
             for name in strings(&statement.objects) {
-                if self.names()?.schema(&name)? == Oid::PG_CATALOG_NAMESPACE {
-                    return Err(Error::unsupported("GRANT and REVOKE on all functions of pg_catalog"));
+                let schema = self.names()?.schema(&name)?;
+                if statement.objtype() != ObjectType::ObjectProcedure {
+                    for function in builtins().functions.iter().filter(|function| function.schema == schema) {
+                        self.grant_on(grant, AclTarget::Function(function.oid), "function", function.name)?;
+                    }
                 }
             }
-            grant.of_kind(AclKind::Function, "function")?;
             return Ok(());
         }
         for node in &statement.objects {

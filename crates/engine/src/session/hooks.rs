@@ -13,6 +13,7 @@ use expr::{
     EvalContext,
     context::{NoticeLevel, SessionHooks},
 };
+use optimizer::column_statistics::{ColumnStatistics, column_statistics};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use txn::SessionSequences;
@@ -400,6 +401,14 @@ impl SystemState for Hooks {
         let activity = version.data.activity.index(storage::IndexId(index.0));
         let rows = count(activity.rows.get());
         IndexActivity { scans: count(activity.scans.get()), rows_read: rows, rows_fetched: rows }
+    }
+
+    fn column_statistics(&self, table: Oid, wanted: &[WantedColumn]) -> Vec<Option<ColumnStatistics>> {
+        let state = self.database.store.snapshot();
+        let found = state.catalog.relation(table).and_then(|relation| state.tables.get(&relation.storage()?));
+        let Some(data) = found.map(|version| version.data.clone()) else { return wanted.iter().map(|_| None).collect() };
+        drop(state);
+        wanted.iter().map(|column| column_statistics(&data, column.attribute, column.fixed_width, column.is_ordered)).collect()
     }
 
     fn database_activity(&self, database: Oid) -> DatabaseActivity {

@@ -102,6 +102,14 @@ impl Sink {
         }
     }
 
+    /// The same of a name.
+    pub(super) fn wants_name(&self, position: usize, value: &str) -> bool {
+        match &self.wanted {
+            Some((wanted, Datum::Text(name))) if *wanted == position => **name == *value,
+            _ => true,
+        }
+    }
+
     /// The identifier that the column at this position must have, when that is known.
     pub(super) fn only(&self, position: usize) -> Option<Oid> {
         match &self.wanted {

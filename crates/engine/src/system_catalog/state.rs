@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use optimizer::column_statistics::ColumnStatistics;
 use txn::ChangeCount;
 use types::{Oid, Result, TimestampTz};
 
@@ -165,6 +166,14 @@ pub struct CursorFacts {
     pub created_at: TimestampTz,
 }
 
+/// A column whose statistics are asked for.
+pub struct WantedColumn {
+    pub attribute: usize,
+    /// pg_type.typlen where that is positive.
+    pub fixed_width: Option<usize>,
+    pub is_ordered: bool,
+}
+
 /// What the system relations and functions ask of the running server.
 pub trait SystemState {
     fn sessions(&self) -> Vec<SessionActivity>;
@@ -176,6 +185,8 @@ pub trait SystemState {
     fn sequence(&self, sequence: Oid) -> Option<SequenceState>;
     fn table_activity(&self, table: Oid) -> TableActivity;
     fn index_activity(&self, index: Oid) -> IndexActivity;
+    /// What the values of a table's attributes are like, for those of these positions; None for a table without rows.
+    fn column_statistics(&self, table: Oid, wanted: &[WantedColumn]) -> Vec<Option<ColumnStatistics>>;
     fn database_activity(&self, database: Oid) -> DatabaseActivity;
     fn statements(&self) -> Vec<StatementFacts>;
     /// Errors: 42501.

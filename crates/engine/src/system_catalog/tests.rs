@@ -37,6 +37,10 @@ impl SystemState for Quiet {
     fn index_activity(&self, _: Oid) -> IndexActivity {
         IndexActivity::default()
     }
+
+    fn column_statistics(&self, _table: Oid, wanted: &[WantedColumn]) -> Vec<Option<ColumnStatistics>> {
+        wanted.iter().map(|_| None).collect()
+    }
     fn statements(&self) -> Vec<StatementFacts> {
         Vec::new()
     }
