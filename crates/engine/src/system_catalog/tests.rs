@@ -38,7 +38,11 @@ impl SystemState for Quiet {
         IndexActivity::default()
     }
 
-    fn column_statistics(&self, _table: Oid, wanted: &[WantedColumn]) -> Vec<Option<ColumnStatistics>> {
+    fn column_statistics(
+        &self,
+        _table: Oid,
+        wanted: &[WantedColumn],
+    ) -> Vec<Option<optimizer::column_statistics::ColumnStatistics>> {
         wanted.iter().map(|_| None).collect()
     }
     fn statements(&self) -> Vec<StatementFacts> {
