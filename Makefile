@@ -8,13 +8,14 @@ SERVER := $(TARGET)/ci/heliosdb-nano
 VENV := $(TARGET)/client-venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help start build test unit-tests client-tests lint conformance bench bench-dump bench-sessions bench-transactions bench-storage install-build install-clients
+.PHONY: help start build test unit-tests client-tests lint conformance round-trips bench bench-dump bench-sessions bench-transactions bench-storage install-build install-clients
 
 help:
 	@echo "make start          build and run a server on port $(PORT) (PORT=...)"
 	@echo "make test           unit tests, then a real server against psql, pgbench, Python drivers and hostile bytes"
 	@echo "make lint           formatting and clippy"
 	@echo "make conformance    score the server with the suites in ../shared/conformance against the recorded floors"
+	@echo "make round-trips    dump and restore what the scripts of the conformance suites make, through PostgreSQL 15 too"
 	@echo "make bench          pgbench side by side with PostgreSQL 15 and the canned-reply ceiling"
 	@echo "make bench-dump     dump, restore and COPY FROM side by side with PostgreSQL 15"
 	@echo "make bench-transactions  SERIALIZABLE workloads: commits and aborts beside PostgreSQL 15; what a savepoint costs"
@@ -46,6 +47,9 @@ lint: install-build
 conformance: build
 	@tools/install.sh conformance $(VENV)
 	$(PYTHON) tools/conformance.py --server $(SERVER)
+
+round-trips: build install-clients
+	$(PYTHON) tools/round_trips.py --server $(SERVER)
 
 bench: install-clients
 	cargo build --release --bin heliosdb-nano

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Dump, restore and COPY FROM of pgbench's tables side by side with PostgreSQL 15's pg_dump and psql, in one run.
+"""Dump and restore of pgbench's tables and of mixed rows, and COPY FROM, side by side with PostgreSQL 15's pg_dump and psql, in one run.
 
     bench_dump.py --server target/release/heliosdb-nano [--rows 1000000] [--repeat 3]
 
@@ -20,6 +20,9 @@ sys.dont_write_bytecode = True
 from bench import cpu_of
 from local_postgres import PROGRAMS, local_postgres
 from local_server import LocalServer, find_program
+
+
+PARTS = ["speed", "copy", "beside"]
 
 
 class Side:
@@ -56,21 +59,98 @@ class Side:
 
 
 def pgbench_rate(side, seconds):
-    output = side.run(find_program("pgbench"), "-n", "-M", "prepared", "-c", "4", "-T", str(seconds), "source")
+    output = side.run(find_program("pgbench"), "-n", "-M", "prepared", "-c", "4", "-T", str(seconds), "pgbench")
     return float(re.search(r"tps = ([\d.]+)", output)[1])
 
 
-def beside_a_dump(ours, server):
-    """pgbench's rate alone and while dumps are made one after another."""
-    alone = pgbench_rate(ours, 6)
-    dump = ["nice", "-n", "0", str(server), "dump", "--dbname", "source", "--output", str(ours.directory / "beside.heliodump")]
-    loop = subprocess.Popen(["sh", "-c", f"while :; do {' '.join(dump)} || exit 1; done"], env=ours.environment, start_new_session=True)
-    try:
-        beside = pgbench_rate(ours, 6)
-    finally:
-        os.killpg(loop.pid, 15)
-        loop.wait()
-    print(f"  pgbench: {alone:,.0f} a second alone, {beside:,.0f} while dumps run without a pause ({100 * (1 - beside / alone):.0f} % less)", flush=True)
+def beside_a_dump(ours, server, repeat):
+    """pgbench's rate alone and while dumps are made one after another, in turns."""
+    file = ours.directory / "beside.heliodump"
+    dump = f"while :; do {server} dump --dbname pgbench --output {file} || exit 1; echo; done"
+    lost, dumps = [], 0
+    for _ in range(repeat):
+        alone = pgbench_rate(ours, 5)
+        loop = subprocess.Popen(["sh", "-c", dump], env=ours.environment, start_new_session=True, stdout=subprocess.PIPE)
+        try:
+            beside = pgbench_rate(ours, 5)
+        finally:
+            os.killpg(loop.pid, 15)
+            dumps += loop.communicate()[0].count(b"\n")
+        lost.append(100 * (1 - beside / alone))
+        print(f"  pgbench: {alone:,.0f} a second alone, {beside:,.0f} while dumps run without a pause ({lost[-1]:.0f} % less)", flush=True)
+    print(f"  median {statistics.median(lost):.0f} % less; a dump took {5 * repeat / max(dumps, 1):.1f} s meanwhile", flush=True)
+
+
+# Rows as applications have them, of which no two are alike: what compresses well is not all there is.
+MIXED = """CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, placed timestamptz NOT NULL, amount numeric(12,2), note text,
+        tags text[], details jsonb, reference uuid, weight float8, paid boolean);
+    SELECT setseed(0.5);
+    INSERT INTO orders SELECT n, (random() * 100000)::int, timestamptz '2020-01-01 00:00Z' + random() * interval '5 years',
+        (random() * 1000000)::numeric(12,2), md5(random()::text) || ' ' || md5(random()::text), ARRAY[md5(n::text), left(md5(random()::text), 5)],
+        jsonb_build_object('key', md5(random()::text), 'count', (random() * 1000)::int, 'inner', jsonb_build_array(random(), null, true)),
+        md5(random()::text)::uuid, random() * 100, random() < 0.7 FROM generate_series(1, {rows}) AS n;
+    CREATE INDEX ON orders (customer);"""
+
+
+def fill(ours, theirs, rows, directory):
+    """The same rows on both sides: pgbench's, which are mostly filler, and mixed ones."""
+    for side in (ours, theirs):
+        side.fresh("pgbench")
+        side.run(find_program("pgbench"), "-i", "-q", "-s", str(max(1, rows // 100_000)), "pgbench")
+        side.fresh("mixed")
+    theirs.sql("mixed", MIXED.format(rows=rows))
+    theirs.run(PROGRAMS / "pg_dump", "-f", directory / "mixed.sql", "mixed")
+    ours.run(find_program("psql"), "-X", "-q", "-o", os.devnull, "-d", "mixed", "-f", directory / "mixed.sql")
+
+
+def compare(name, ways, repeat):
+    """Runs each way in turn; the last is what the others are compared with."""
+    measured = {way: [] for way in ways}
+    for _ in range(repeat):
+        for way, work in ways.items():
+            measured[way].append(work())
+    medians = {way: tuple(map(statistics.median, zip(*runs))) for way, runs in measured.items()}
+    theirs_name, (their_seconds, their_cpu) = list(medians.items())[-1]
+    print(name, flush=True)
+    for way, (seconds, cpu) in medians.items():
+        print(f"  {way:<20}{seconds:>7.3f} s, {cpu:>6.3f} s of CPU   {theirs_name} takes {their_seconds / seconds:>5.2f} times the time, "
+              f"{their_cpu / max(cpu, 0.001):>5.2f} times the CPU", flush=True)
+
+
+def dump_and_restore(ours, theirs, source, binary, directory, repeat):
+    def restored(side, command):
+        side.fresh("target")
+        return side.timed(*command)
+
+    psql = [find_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-d", "target", "-f"]
+    compare(f"dump of {source}", {
+        "ours": lambda: ours.timed(binary, "dump", "--dbname", source, "--output", directory / "d.heliodump"),
+        "ours, SQL": lambda: ours.timed(binary, "dump", "--dbname", source, "--output", directory / "d.sql"),
+        "pg_dump": lambda: theirs.timed(PROGRAMS / "pg_dump", "-f", directory / "theirs.sql", source),
+    }, repeat)
+    compare(f"restore of {source}", {
+        "ours": lambda: restored(ours, [binary, "restore", "--dbname", "target", "--input", directory / "d.heliodump"]),
+        "ours, SQL by psql": lambda: restored(ours, [*psql, directory / "d.sql"]),
+        "psql": lambda: restored(theirs, [*psql, directory / "theirs.sql"]),
+    }, repeat)
+    for name in ("d.heliodump", "d.sql", "theirs.sql"):
+        print(f"  {name:<20}{os.path.getsize(directory / name):>13,} bytes")
+
+
+def copy_from(ours, theirs, directory, repeat):
+    copied = directory / "accounts.copy"
+    copied.write_text(theirs.sql("pgbench", "COPY pgbench_accounts TO STDOUT"))
+    table = "CREATE TABLE accounts (aid int NOT NULL PRIMARY KEY, bid int, abalance int, filler char(84))"
+
+    def loaded(side, definition):
+        side.fresh("copied")
+        side.sql("copied", definition)
+        return side.timed(find_program("psql"), "-X", "-q", "-d", "copied", "-c", f"\\copy accounts FROM '{copied}'")
+
+    for name, definition in [("with a primary key", table), ("without", table.replace(" PRIMARY KEY", ""))]:
+        ways = {"ours": lambda: loaded(ours, definition), "PostgreSQL": lambda: loaded(theirs, definition)}
+        compare(f"COPY FROM of pgbench's accounts, {name}", ways, repeat)
+    copied.unlink()
 
 
 def main():
@@ -78,6 +158,7 @@ def main():
     parser.add_argument("--server", required=True, help="the program under test")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="what to measure")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="heliosdb-dump-") as directory, local_postgres() as found, \
             LocalServer(arguments.server) as server:
@@ -85,54 +166,15 @@ def main():
             raise SystemExit("PostgreSQL 15's server is not installed (Debian: postgresql-15); there is nothing to compare with")
         directory = pathlib.Path(directory)
         ours, theirs = Side("ours", server.port, server.process.pid, directory), Side("PostgreSQL 15", *found, directory)
-        scale = max(1, arguments.rows // 100_000)
-        for side in (ours, theirs):
-            side.fresh("source")
-            side.run(find_program("pgbench"), "-i", "-q", "-s", str(scale), "source")
-            side.sql("source", f"COPY pgbench_accounts TO STDOUT")
-        copied = directory / "accounts.copy"
-        copied.write_text(theirs.sql("source", "COPY pgbench_accounts TO STDOUT"))
-        binary = arguments.server
-        table = "CREATE TABLE accounts (aid int NOT NULL PRIMARY KEY, bid int, abalance int, filler char(84))"
-        bare = table.replace(" PRIMARY KEY", "")
-        load = f"\\copy accounts FROM '{copied}'"
-
-        def loaded(side, definition):
-            side.fresh("copied")
-            side.sql("copied", definition)
-            return side.timed(find_program("psql"), "-X", "-q", "-d", "copied", "-c", load)
-
-        def restored(side, command):
-            side.fresh("target")
-            return side.timed(*command)
-
-        dump = {
-            "ours": lambda: ours.timed(binary, "dump", "--dbname", "source", "--output", directory / "d.heliodump"),
-            "ours, SQL": lambda: ours.timed(binary, "dump", "--dbname", "source", "--output", directory / "d.sql"),
-            "pg_dump": lambda: theirs.timed(PROGRAMS / "pg_dump", "-f", directory / "theirs.sql", "source"),
-        }
-        psql = [find_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-d", "target", "-f"]
-        restore = {
-            "ours": lambda: restored(ours, [binary, "restore", "--dbname", "target", "--input", directory / "d.heliodump"]),
-            "ours, SQL by psql": lambda: restored(ours, [*psql, directory / "d.sql"]),
-            "psql": lambda: restored(theirs, [*psql, directory / "theirs.sql"]),
-        }
-        copy = {"ours": lambda: loaded(ours, table), "PostgreSQL": lambda: loaded(theirs, table)}
-        without_key = {"ours": lambda: loaded(ours, bare), "PostgreSQL": lambda: loaded(theirs, bare)}
-        for name, ways in [("dump", dump), ("restore", restore), ("COPY FROM, with a primary key", copy), ("COPY FROM, without", without_key)]:
-            measured = {way: [] for way in ways}
-            for _ in range(arguments.repeat):
-                for way, work in ways.items():
-                    measured[way].append(work())
-            medians = {way: tuple(map(statistics.median, zip(*runs))) for way, runs in measured.items()}
-            theirs_name, (their_seconds, their_cpu) = list(medians.items())[-1]
-            print(f"{name}, {scale * 100_000:,} rows", flush=True)
-            for way, (seconds, cpu) in medians.items():
-                print(f"  {way:<20}{seconds:>7.3f} s, {cpu:>6.3f} s of CPU   {theirs_name} takes {their_seconds / seconds:>5.2f} times the time, "
-                      f"{their_cpu / max(cpu, 0.001):>5.2f} times the CPU", flush=True)
-        for name in ("d.heliodump", "d.sql", "theirs.sql"):
-            print(f"  {name:<20}{os.path.getsize(directory / name):>13,} bytes")
-        beside_a_dump(ours, binary)
+        fill(ours, theirs, arguments.rows, directory)
+        print(f"{arguments.rows:,} rows each", flush=True)
+        if "speed" in arguments.only:
+            for source in ("pgbench", "mixed"):
+                dump_and_restore(ours, theirs, source, arguments.server, directory, arguments.repeat)
+        if "copy" in arguments.only:
+            copy_from(ours, theirs, directory, arguments.repeat)
+        if "beside" in arguments.only:
+            beside_a_dump(ours, arguments.server, arguments.repeat)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,19 @@ def check_drivers(environment, _arguments):
         raise Failed(done.stderr)
 
 
+def check_round_trips(environment, arguments):
+    """What the project's scripts make is dumped and restored, by us and by PostgreSQL 15 where it is installed."""
+    if not arguments.server:
+        print("  left out: it starts servers of its own, and --server names none")
+        return
+    # Those of the conformance suites take some minutes: only where they are asked for.
+    ours = [] if os.environ.get("HELIOSDB_CONFORMANCE") else ["--only", "slt/", "clients/"]
+    done = run([sys.executable, "-B", ROOT / "tools" / "round_trips.py", "--server", arguments.server, *ours], environment, timeout=3600)
+    print("  " + (done.stdout.strip().splitlines() or [""])[-1])
+    if done.returncode != 0:
+        raise Failed(done.stdout + done.stderr)
+
+
 PGBENCH_MODES = [("simple", []), ("extended", ["-M", "extended"]), ("prepared", ["-M", "prepared"]),
                  ("prepared, select only", ["-M", "prepared", "-S"])]
 
@@ -103,7 +116,7 @@ def check_fuzzer(environment, arguments):
         raise Failed(done.stdout + done.stderr)
 
 
-CHECKS = dict(guide=check_guide, psql=check_psql, drivers=check_drivers, pgbench=check_pgbench, fuzzer=check_fuzzer)
+CHECKS = dict(guide=check_guide, psql=check_psql, drivers=check_drivers, round_trips=check_round_trips, pgbench=check_pgbench, fuzzer=check_fuzzer)
 
 
 def run_checks(arguments, environment, alive):

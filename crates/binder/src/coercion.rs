@@ -1,20 +1,13 @@
 //! Conversions between types (parse_coerce.c): which are possible in a context, and the expressions that do them.
 
-use std::sync::Arc;
-
 use catalog::{
-    UserTypeKind,
     builtin::{BuiltinFunction, builtins},
     type_names::Names,
 };
-use expr::{
-    Expr,
-    expression::{CastMethod, DomainName},
-};
+use expr::{Expr, expression::CastMethod};
 use types::{Datum, Error, Oid, Result, SqlState, SqlType, text_format::TypeResolver};
 
 use crate::{
-    Environment, ExpressionKind,
     deparse::Mending,
     generic,
     state::{Binder, Typed},
@@ -97,7 +90,7 @@ pub(crate) fn can_coerce(names: &Names, inputs: &[Oid], targets: &[Oid], context
 }
 
 /// Whether the type has a function that applies its modifier.
-fn takes_modifier(oid: Oid) -> bool {
+pub(crate) fn takes_modifier(oid: Oid) -> bool {
     matches!(
         oid,
         Oid::VARCHAR
@@ -118,7 +111,7 @@ pub(crate) fn typmod(expr: &Expr) -> i32 {
     expr.ty().typmod
 }
 
-fn cast(operand: Expr, method: CastMethod, ty: SqlType, context: Context) -> Expr {
+pub(crate) fn cast(operand: Expr, method: CastMethod, ty: SqlType, context: Context) -> Expr {
     Expr::Cast { operand: Box::new(operand), method, ty, explicit: context == Context::Explicit, position: None }
 }
 
@@ -175,6 +168,7 @@ impl Binder<'_> {
                 if base.oid != target.oid {
                     decided = self.apply_modifier(decided, base, context);
                 }
+                decided = self.check_within(decided, context)?;
                 return self.convert_to_domain(decided, target, context);
             }
             Expr::Collate { operand, collation } => {
@@ -212,7 +206,10 @@ impl Binder<'_> {
                 let folded = if self.analysing() { None } else { fold_integer(&expr, base_type) };
                 folded.unwrap_or_else(|| cast(expr, CastMethod::Function(function), ty, context))
             }
-            Pathway::InputOutput => cast(expr, CastMethod::InputOutput, base_type, context),
+            Pathway::InputOutput => {
+                let read = cast(expr, CastMethod::InputOutput, base_type, context);
+                self.check_within(read, context)?
+            }
             Pathway::Array(..) => {
                 let method = self.array_method(&way)?;
                 cast(expr, method, base_type, context)
@@ -232,11 +229,7 @@ impl Binder<'_> {
             Pathway::InputOutput => CastMethod::InputOutput,
             Pathway::Array(inner, to) => {
                 let method = self.array_method(inner)?;
-                let to = *to;
-                match self.domain_method(to)? {
-                    Some(_) => return Err(Error::unsupported("conversion of an array's elements to a domain")),
-                    None => CastMethod::Array(Box::new(method), to),
-                }
+                CastMethod::Array(Box::new(self.element_method(method, *to)?), *to)
             }
         })
     }
@@ -261,49 +254,6 @@ impl Binder<'_> {
         }
     }
 
-    /// Adds a domain's checks to a value of its base type.
-    fn convert_to_domain(&mut self, expr: Expr, target: SqlType, context: Context) -> Result<Expr> {
-        Ok(match self.domain_method(target)? {
-            Some(method) => cast(expr, method, target.with_typmod(-1), context),
-            None => expr,
-        })
-    }
-
-    /// The checks of a domain and of the domains below it; None when the type is no domain.
-    fn domain_method(&mut self, target: SqlType) -> Result<Option<CastMethod>> {
-        let names = self.names.clone();
-        if !type_facts::is_domain(&names, target.oid) {
-            return Ok(None);
-        }
-        let mut not_null_anywhere = false;
-        let mut checks = Vec::new();
-        let mut at = target.oid;
-        let environment = Environment { names: names.clone(), format: self.environment.format.clone(), parameters: Vec::new() };
-        while let Some(ty) = names.catalog.user_type(at) {
-            let UserTypeKind::Domain { base, not_null, constraints, .. } = &ty.kind else { break };
-            not_null_anywhere |= not_null;
-            let mut own = Vec::new();
-            for constraint in constraints {
-                if let catalog::ConstraintKind::Check { expression, .. } = &constraint.kind {
-                    let node = crate::parse::stored_expression(expression)?;
-                    let value = names.base_type(target);
-                    let binder = Binder::for_expression(&environment, ExpressionKind::DomainCheck, &[], Some(value))?;
-                    own.push((constraint.name.clone(), binder.standalone_condition(&node)?));
-                }
-            }
-            // Checks of the base domain come first.
-            checks.splice(0..0, own);
-            at = base.oid;
-        }
-        let ty = names.catalog.user_type(target.oid);
-        let domain = DomainName {
-            schema: ty.and_then(|ty| names.schema_name(ty.schema)).map_or_else(String::new, |schema| schema.to_string()),
-            name: ty.map_or_else(String::new, |ty| ty.name.to_string()),
-            printed: names.format_type_oid(target.oid),
-        };
-        Ok(Some(CastMethod::Domain { domain: Arc::new(domain), not_null: not_null_anywhere, checks }))
-    }
-
     /// An unknown literal read as a value of the target type.
     fn coerce_literal(&mut self, value: &Datum, location: i32, target: SqlType, context: Context) -> Result<Expr> {
         let base = self.names.base_type(target);
@@ -313,6 +263,7 @@ impl Binder<'_> {
             Datum::Text(text) => self.read_literal(text, base, location)?,
             _ => Expr::null(base_type),
         };
+        let constant = self.check_within(constant, context)?;
         if !is_domain {
             return Ok(constant);
         }

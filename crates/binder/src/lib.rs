@@ -32,6 +32,7 @@ mod default_value;
 mod delete;
 mod deparse;
 mod distinct;
+mod domain_checks;
 mod expression;
 mod expression_kind;
 mod from;

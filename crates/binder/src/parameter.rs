@@ -5,6 +5,7 @@ use types::{Error, Oid, Result, SqlState, SqlType};
 
 use crate::{
     ast,
+    coercion::Context,
     state::{Binder, Typed},
     type_facts,
 };
@@ -72,7 +73,10 @@ impl Binder<'_> {
                 SqlType::UNKNOWN
             }
         };
-        Ok(Typed::new(Expr::Parameter { index, ty }, location))
+        // Whoever reads a parameter's value knows no domain: what they ask is asked here.
+        let checked = self.check_within(Expr::Parameter { index, ty }, Context::Implicit)?;
+        let checked = self.convert_to_domain(checked, ty, Context::Implicit)?;
+        Ok(Typed::new(checked, location))
     }
 
     /// Gives an open parameter the type that its use asks for. None: the parameter was known from the start.

@@ -97,6 +97,9 @@ fn same_method(left: &CastMethod, right: &CastMethod) -> bool {
     match (left, right) {
         (CastMethod::Function(a), CastMethod::Function(b)) => a.oid == b.oid,
         (CastMethod::Array(a, s), CastMethod::Array(b, t)) => s == t && same_method(a, b),
+        (CastMethod::Both { first: a, between: s, then: b }, CastMethod::Both { first: c, between: t, then: d }) => {
+            s == t && same_method(a, c) && same_method(b, d)
+        }
         _ => std::mem::discriminant(left) == std::mem::discriminant(right),
     }
 }

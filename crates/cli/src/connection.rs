@@ -93,14 +93,21 @@ impl<C: Connection + ?Sized> Link for Linked<'_, C> {
         self.0.run(sql, &mut Ignore)
     }
 
-    fn copy_out(&mut self, sql: &str, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        struct Take<'a>(&'a mut dyn FnMut(&[u8]) -> Result<()>);
+    fn copy_out(&mut self, sql: &str, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
+        struct Take<'a>(&'a mut dyn FnMut(&[u8]) -> Result<()>, u64);
         impl Handler for Take<'_> {
             fn copy_out(&mut self, piece: &[u8]) -> Result<()> {
                 (self.0)(piece)
             }
+
+            fn complete(&mut self, tag: &str) -> Result<()> {
+                self.1 = count_of(tag);
+                Ok(())
+            }
         }
-        self.0.run(sql, &mut Take(take))
+        let mut take = Take(take, 0);
+        self.0.run(sql, &mut take)?;
+        Ok(take.1)
     }
 
     fn copy_in(&mut self, sql: &str, give: &mut dyn FnMut(&mut Vec<u8>) -> Result<bool>) -> Result<u64> {
@@ -111,7 +118,7 @@ impl<C: Connection + ?Sized> Link for Linked<'_, C> {
             }
 
             fn complete(&mut self, tag: &str) -> Result<()> {
-                self.1 = tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+                self.1 = count_of(tag);
                 Ok(())
             }
         }
@@ -119,4 +126,9 @@ impl<C: Connection + ?Sized> Link for Linked<'_, C> {
         self.0.run(sql, &mut give)?;
         Ok(give.1)
     }
+}
+
+/// The rows that a command tag counts.
+fn count_of(tag: &str) -> u64 {
+    tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0)
 }

@@ -49,6 +49,7 @@ impl DumpArguments {
         if self.append && format == Format::Sql {
             return Err(Failure::usage("--append needs --format heliodump: SQL text cannot be added to"));
         }
+        give_way();
         let mut wire = Wire::connect(&self.connection.target()?)?;
         let mut bar = ProgressBar::new("dumping");
         dump(&mut wire, &self.output, format, self.append, self.compression, &self.table, &mut bar)?;
@@ -58,6 +59,16 @@ impl DumpArguments {
             eprintln!("{}: {} tables, {} rows, {size} bytes", self.output.display(), done.tables_done, done.rows);
         }
         Ok(())
+    }
+}
+
+/// Compressing wants a core for itself; where transactions want it too, they come first. Linux has a priority for each thread, and new
+/// threads have that of the one that makes them.
+pub(crate) fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without the right to do so nothing is lost but the courtesy.
+        rustix::process::nice(10).ok();
     }
 }
 

@@ -49,7 +49,14 @@ impl DumpSchedule {
         let mut connection = Local::connect(cluster, super::start::USER, DEFAULT_DATABASE)?;
         let format = dump::format_of(&path);
         let compression = durability::Compression::Zstd;
-        dump::dump(&mut connection, &path, format, false, compression, &[], &mut ProgressBar::hidden())?;
+        // A thread of its own: that of a pool would keep the low priority.
+        std::thread::scope(|scope| {
+            let dumping = scope.spawn(|| {
+                dump::give_way();
+                dump::dump(&mut connection, &path, format, false, compression, &[], &mut ProgressBar::hidden())
+            });
+            dumping.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
         self.drop_old()?;
         Ok(path)
     }

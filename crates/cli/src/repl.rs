@@ -6,9 +6,11 @@
 mod command;
 mod describe;
 mod editor;
+mod elapsed;
 mod print;
 mod scanner;
 mod shell;
+mod sql_help;
 
 use std::{
     io::IsTerminal,

@@ -13,8 +13,8 @@ pub trait Link {
     /// Runs one statement or several, whose rows nobody wants.
     fn execute(&mut self, sql: &str) -> Result<()>;
 
-    /// Runs a COPY ... TO STDOUT; hands over its data piece by piece, as they come.
-    fn copy_out(&mut self, sql: &str, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
+    /// Runs a COPY ... TO STDOUT; hands over its data piece by piece, as they come. Returns how many rows there were.
+    fn copy_out(&mut self, sql: &str, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64>;
 
     /// Runs a COPY ... FROM STDIN. `give` puts the next piece of data into the emptied buffer and says whether there was one.
     /// Returns how many rows came in.

@@ -22,10 +22,12 @@ use crate::session::{Outcome, Session};
 mod alter_table;
 mod alter_table_column;
 mod comment;
+mod composite_type;
 mod create_index;
 mod create_table;
 mod create_table_as;
 mod database;
+mod domain;
 mod drop;
 mod foreign_key;
 mod grant;
@@ -44,6 +46,7 @@ mod statement_name;
 mod stored_settings;
 mod temporary;
 mod truncate;
+mod type_users;
 mod user_type;
 mod view;
 mod written_constraint;
@@ -80,6 +83,7 @@ impl Session {
             NodeEnum::CreateEnumStmt(statement) => self.create_enum(statement),
             NodeEnum::AlterEnumStmt(statement) => self.alter_enum(statement),
             NodeEnum::CreateDomainStmt(statement) => self.create_domain(statement),
+            NodeEnum::AlterDomainStmt(statement) => self.alter_domain(statement).await,
             NodeEnum::CompositeTypeStmt(statement) => self.create_composite_type(statement),
             NodeEnum::TruncateStmt(statement) => self.truncate(statement).await,
             NodeEnum::CommentStmt(statement) => self.comment(statement),

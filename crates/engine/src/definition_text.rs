@@ -64,10 +64,15 @@ pub(crate) fn bind_assignment_text(
     binder::bind_assignment(&node, ExpressionKind::AlterColumnTransform, (column, ty), &borrowed(columns), environment)
 }
 
-/// Checks a DEFAULT expression and gives the text to keep.
-pub(crate) fn check_default(node: &Node, column: &str, ty: SqlType, environment: &Environment) -> Result<Arc<str>> {
+/// Checks a DEFAULT expression and gives the text to keep. NULL by itself is no default, but where it stands before a domain's.
+pub(crate) fn check_default(node: &Node, column: &str, ty: SqlType, environment: &Environment) -> Result<Option<Arc<str>>> {
     binder::bind_assignment(node, ExpressionKind::ColumnDefault, (column, ty), &[], environment)?;
-    Ok(deparse_expression(node, &[], ExpressionKind::ColumnDefault, environment)?.into())
+    let is_null = matches!(&node.node, Some(NodeEnum::AConst(constant)) if constant.isnull);
+    let names = &environment.names;
+    if is_null && names.base_type(ty).oid == ty.oid {
+        return Ok(None);
+    }
+    Ok(Some(deparse_expression(node, &[], ExpressionKind::ColumnDefault, environment)?.into()))
 }
 
 /// Checks a default against a column's new type.

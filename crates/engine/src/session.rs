@@ -172,6 +172,7 @@ impl Drop for Session {
         self.portals.clear();
         self.transaction = None;
         drop(self.hooks.transaction.take());
+        self.end_temporary_schema();
         self.hooks.release_advisory_locks();
         self.database.notifications.forget(self.shared.pid);
         self.cluster.disconnected(self.shared.pid);

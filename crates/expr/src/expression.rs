@@ -212,6 +212,8 @@ pub enum CastMethod {
     Domain { domain: std::sync::Arc<DomainName>, not_null: bool, checks: Vec<(std::sync::Arc<str>, Expr)> },
     /// A row value to another row type, field by field.
     Row(Vec<CastMethod>),
+    /// One after the other; the first makes a value of the type between.
+    Both { first: Box<CastMethod>, between: SqlType, then: Box<CastMethod> },
 }
 
 /// How errors name a domain.

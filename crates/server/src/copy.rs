@@ -9,10 +9,31 @@ use engine::{
 use types::{Error, SqlState};
 
 use crate::{
+    background,
     connection::{Connection, Next},
     protocol::{backend, frontend::Message},
     query::Rest,
 };
+
+/// How much of a COPY TO is encoded before it is sent: at once, and then each time.
+const FIRST_SLICE_BYTES: usize = 64 << 10;
+const SLICE_BYTES: usize = 1 << 20;
+
+/// Encodes about so many bytes; false when there is no more.
+fn encode_slice(
+    copy: &mut CopyOut,
+    session: &mut Session,
+    bytes: usize,
+    data: &mut Vec<u8>,
+    ends: &mut Vec<usize>,
+) -> types::Result<bool> {
+    while data.len() < bytes {
+        if !copy.next(session, data, ends)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
 
 /// A COPY FROM STDIN that the client is sending data for.
 pub(crate) struct CopyState {
@@ -91,20 +112,23 @@ impl Connection {
     pub(crate) async fn copy_out(&mut self, session: &mut Session, mut copy: CopyOut) -> io::Result<types::Result<String>> {
         backend::copy_response(&mut self.output, b'H', copy.is_binary(), copy.column_count());
         let (mut data, mut ends) = (Vec::new(), Vec::new());
+        let mut more = encode_slice(&mut copy, session, FIRST_SLICE_BYTES, &mut data, &mut ends);
         loop {
-            data.clear();
-            ends.clear();
-            match copy.next(session, &mut data, &mut ends) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => return Ok(Err(error)),
-            }
             let mut start = 0;
             for &end in &ends {
                 backend::message(&mut self.output, b'd', |out| out.extend_from_slice(&data[start..end]));
                 start = end;
             }
             self.flush_if_full().await?;
+            match more {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => return Ok(Err(error)),
+            }
+            data.clear();
+            ends.clear();
+            // So much is no transaction's output: it gives way to them.
+            more = background::run(|| encode_slice(&mut copy, session, SLICE_BYTES, &mut data, &mut ends));
         }
         backend::plain(&mut self.output, b'c');
         Ok(Ok(copy.tag()))

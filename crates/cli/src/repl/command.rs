@@ -15,6 +15,7 @@ use super::{
     dump_to,
     print::Layout,
     shell::{Lines, Output, Shell, TextLines, reason},
+    sql_help,
 };
 use crate::connection::{Linked, local::Local, target::ConnectionArguments, wire::Wire};
 
@@ -34,7 +35,8 @@ const HELP: &str = r#"General
 Describing ([PATTERN], + for more)
   \d [NAME]   tables, views, sequences, or one of them
   \dt \di \dv \dm \ds    tables, indexes, views, materialized views, sequences
-  \df \dn \dT \du \l     functions, schemas, types, roles, databases
+  \df \dn \dT \dD \du \l functions, schemas, types, domains, roles, databases
+  \dp                    rights on tables, views and sequences
 
 Formatting
   \x [on|off|auto]  \a  \t  \pset NAME VALUE (format, border, null, tuples_only, expanded, pager, footer, fieldsep)
@@ -71,7 +73,7 @@ impl Shell {
         match word {
             "q" | "quit" => self.quit = true,
             "?" => self.print(HELP),
-            "h" | "help" => self.print("SQL is PostgreSQL's: see https://www.postgresql.org/docs/15/sql-commands.html, and \\? for the shell's own commands.\n"),
+            "h" | "help" => self.print(&sql_help::help(rest)),
             "g" | "gx" | "gexec" | "watch" => return self.run_again(word, first, buffer, lines),
             "e" | "edit" => return self.edit(buffer, lines),
             "r" | "reset" => self.scanner.clear(),
@@ -283,9 +285,9 @@ impl Shell {
             return Ok(());
         }
         let mut file = std::io::BufWriter::new(File::create(path).map_err(failed)?);
-        Linked(&mut *self.connection).copy_out(&sql, &mut |piece| file.write_all(piece).map_err(failed))?;
+        let count = Linked(&mut *self.connection).copy_out(&sql, &mut |piece| file.write_all(piece).map_err(failed))?;
         file.flush().map_err(failed)?;
-        self.print("COPY\n");
+        self.print(&format!("COPY {count}\n"));
         Ok(())
     }
 
@@ -341,8 +343,13 @@ impl Shell {
 
     fn set_style(&mut self, name: &str, value: &str) -> Result<()> {
         let said = match name {
+            "expanded" | "x" if value == "auto" => {
+                (self.style.expanded, self.style.expanded_when_wide) = (false, true);
+                "Expanded display is used automatically.".to_owned()
+            }
             "expanded" | "x" => {
-                self.style.expanded = if value == "auto" { false } else { switched(value, self.style.expanded)? };
+                let before = self.style.expanded || self.style.expanded_when_wide;
+                (self.style.expanded, self.style.expanded_when_wide) = (switched(value, before)?, false);
                 format!("Expanded display is {}.", on_off(self.style.expanded))
             }
             "tuples_only" | "t" => {

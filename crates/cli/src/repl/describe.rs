@@ -42,6 +42,20 @@ fn matching(pattern: &str, schema: &str, name: &str, visible: &str) -> String {
     condition
 }
 
+/// What + adds to a list.
+const OF_RELATIONS: &str = ", CASE c.relpersistence WHEN 'p' THEN 'permanent' WHEN 't' THEN 'temporary' WHEN 'u' THEN 'unlogged' END AS \"Persistence\",
+    pg_catalog.pg_size_pretty(pg_catalog.pg_table_size(c.oid)) AS \"Size\", pg_catalog.obj_description(c.oid, 'pg_class') AS \"Description\"";
+const OF_FUNCTIONS: &str =
+    ", CASE p.provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' ELSE 'volatile' END AS \"Volatility\",
+    pg_catalog.pg_get_userbyid(p.proowner) AS \"Owner\", pg_catalog.obj_description(p.oid, 'pg_proc') AS \"Description\"";
+const OF_SCHEMAS: &str = ", pg_catalog.array_to_string(n.nspacl, E'\\n') AS \"Access privileges\",
+    pg_catalog.obj_description(n.oid, 'pg_namespace') AS \"Description\"";
+const OF_DATABASES: &str = ", pg_catalog.pg_size_pretty(pg_catalog.pg_database_size(d.oid)) AS \"Size\",
+    pg_catalog.shobj_description(d.oid, 'pg_database') AS \"Description\"";
+const OF_COLUMNS: &str =
+    ", CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'x' THEN 'extended' WHEN 'm' THEN 'main' ELSE 'external' END AS \"Storage\",
+    pg_catalog.col_description(a.attrelid, a.attnum) AS \"Description\"";
+
 impl Shell {
     /// Runs a backslash command that lists or describes. False when there is no such command.
     pub(super) fn describe(&mut self, command: &str, pattern: &str) -> Result<bool> {
@@ -57,13 +71,37 @@ impl Shell {
             "df" => self.list(&format!(
                 "SELECT n.nspname AS \"Schema\", p.proname AS \"Name\", pg_catalog.pg_get_function_result(p.oid) AS \"Result data type\",
                     pg_catalog.pg_get_function_arguments(p.oid) AS \"Argument data types\",
-                    CASE p.prokind WHEN 'a' THEN 'agg' WHEN 'w' THEN 'window' WHEN 'p' THEN 'proc' ELSE 'func' END AS \"Type\"
+                    CASE p.prokind WHEN 'a' THEN 'agg' WHEN 'w' THEN 'window' WHEN 'p' THEN 'proc' ELSE 'func' END AS \"Type\"{}
                 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {} ORDER BY 1, 2, 4",
+                if self.verbose_describe { OF_FUNCTIONS } else { "" },
                 if pattern.is_empty() { VISIBLE.to_owned() } else { matching(pattern, "n.nspname", "p.proname", "true") }
             ), "List of functions")?,
+            "dD" => self.list(&format!(
+                "SELECT n.nspname AS \"Schema\", t.typname AS \"Name\", pg_catalog.format_type(t.typbasetype, t.typtypmod) AS \"Type\",
+                    (SELECT c.collname FROM pg_catalog.pg_collation c, pg_catalog.pg_type b
+                        WHERE c.oid = t.typcollation AND b.oid = t.typbasetype AND t.typcollation <> b.typcollation) AS \"Collation\",
+                    CASE WHEN t.typnotnull THEN 'not null' END AS \"Nullable\", t.typdefault AS \"Default\",
+                    pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.pg_get_constraintdef(r.oid, true) FROM pg_catalog.pg_constraint r
+                        WHERE t.oid = r.contypid AND r.contype = 'c' ORDER BY r.conname), ' ') AS \"Check\"{}
+                FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'd' AND {} ORDER BY 1, 2",
+                if self.verbose_describe { ", pg_catalog.obj_description(t.oid, 'pg_type') AS \"Description\"" } else { "" },
+                if pattern.is_empty() { VISIBLE.to_owned() } else { matching(pattern, "n.nspname", "t.typname", "pg_catalog.pg_type_is_visible(t.oid)") }
+            ), "List of domains")?,
+            "dp" | "z" => self.list(&format!(
+                "SELECT n.nspname AS \"Schema\", c.relname AS \"Name\", CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view'
+                    WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table'
+                    WHEN 'p' THEN 'partitioned table' END AS \"Type\", pg_catalog.array_to_string(c.relacl, E'\\n') AS \"Access privileges\",
+                    pg_catalog.array_to_string(ARRAY(SELECT a.attname || E':\\n  ' || pg_catalog.array_to_string(a.attacl, E'\\n  ')
+                        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attacl IS NOT NULL), E'\\n')
+                        AS \"Column privileges\"
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind IN ('r', 'v', 'm', 'S', 'f', 'p') AND {} ORDER BY 1, 2",
+                if pattern.is_empty() { VISIBLE.to_owned() } else { matching(pattern, "n.nspname", "c.relname", "pg_catalog.pg_table_is_visible(c.oid)") }
+            ), "Access privileges")?,
             "dn" => self.list(&format!(
-                "SELECT n.nspname AS \"Name\", pg_catalog.pg_get_userbyid(n.nspowner) AS \"Owner\" FROM pg_catalog.pg_namespace n
+                "SELECT n.nspname AS \"Name\", pg_catalog.pg_get_userbyid(n.nspowner) AS \"Owner\"{} FROM pg_catalog.pg_namespace n
                 WHERE {} ORDER BY 1",
+                if self.verbose_describe { OF_SCHEMAS } else { "" },
                 if pattern.is_empty() { "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'".to_owned() } else { matching(pattern, "n.nspname", "n.nspname", "true") }
             ), "List of schemas")?,
             "dT" => self.list(&format!(
@@ -78,11 +116,12 @@ impl Shell {
                 FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY 1",
                 "List of roles",
             )?,
-            "l" | "list" => self.list(
+            "l" | "list" => self.list(&format!(
                 "SELECT d.datname AS \"Name\", pg_catalog.pg_get_userbyid(d.datdba) AS \"Owner\", pg_catalog.pg_encoding_to_char(d.encoding) AS \"Encoding\",
-                    d.datcollate AS \"Collate\", d.datctype AS \"Ctype\" FROM pg_catalog.pg_database d ORDER BY 1",
-                "List of databases",
-            )?,
+                    d.datcollate AS \"Collate\", d.datctype AS \"Ctype\",
+                    pg_catalog.array_to_string(d.datacl, E'\\n') AS \"Access privileges\"{} FROM pg_catalog.pg_database d ORDER BY 1",
+                if self.verbose_describe { OF_DATABASES } else { "" }
+            ), "List of databases")?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -121,10 +160,11 @@ impl Shell {
             matching(pattern, "n.nspname", "c.relname", "pg_catalog.pg_table_is_visible(c.oid)")
         };
         let of_table = if kinds == "i" { ", t.relname AS \"Table\"" } else { "" };
+        let more = if self.verbose_describe { OF_RELATIONS } else { "" };
         let table = self.gather(&format!(
             "SELECT n.nspname AS \"Schema\", c.relname AS \"Name\", CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view'
                 WHEN 'm' THEN 'materialized view' WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table'
-                WHEN 'p' THEN 'partitioned table' END AS \"Type\", pg_catalog.pg_get_userbyid(c.relowner) AS \"Owner\"{of_table}
+                WHEN 'p' THEN 'partitioned table' END AS \"Type\", pg_catalog.pg_get_userbyid(c.relowner) AS \"Owner\"{of_table}{more}
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
             WHERE c.relkind IN ({}) AND {condition} ORDER BY 1, 2",
@@ -188,10 +228,11 @@ impl Shell {
                 CASE WHEN a.attnotnull THEN 'not null' ELSE '' END AS \"Nullable\",
                 CASE WHEN a.attidentity = 'a' THEN 'generated always as identity' WHEN a.attidentity = 'd' THEN 'generated by default as identity'
                     WHEN a.attgenerated = 's' THEN 'generated always as (' || pg_catalog.pg_get_expr(d.adbin, d.adrelid, true) || ') stored'
-                    ELSE coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid, true), '') END AS \"Default\"
+                    ELSE coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid, true), '') END AS \"Default\"{}
                 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
                 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-                WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+                WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+                if self.verbose_describe { OF_COLUMNS } else { "" }
             ),
         };
         let table = self.gather(&columns)?;

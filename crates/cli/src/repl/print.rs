@@ -1,5 +1,7 @@
 //! Results as psql prints them.
 
+use std::borrow::Cow;
+
 use durability::Row;
 use unicode_width::UnicodeWidthStr;
 
@@ -16,9 +18,13 @@ pub(super) enum Layout {
 pub(super) struct Style {
     pub layout: Layout,
     pub expanded: bool,
+    /// Expanded where the lines would be wider than the terminal.
+    pub expanded_when_wide: bool,
     pub tuples_only: bool,
     pub footer: bool,
     pub null: String,
+    /// NULL is drawn faint, so that nobody takes it for a text: for a terminal, aligned.
+    pub faint_null: bool,
     pub separator: String,
 }
 
@@ -27,9 +33,11 @@ impl Default for Style {
         Style {
             layout: Layout::Aligned,
             expanded: false,
+            expanded_when_wide: false,
             tuples_only: false,
             footer: true,
             null: String::new(),
+            faint_null: false,
             separator: "|".into(),
         }
     }
@@ -55,11 +63,7 @@ impl Table {
     pub(super) fn print(&self, style: &Style) -> String {
         let mut out = String::new();
         if let (Some(title), false, true) = (&self.title, style.tuples_only, style.layout == Layout::Aligned) {
-            let width = if style.expanded {
-                0
-            } else {
-                self.widths(style).iter().map(|width| width + 3).sum::<usize>().saturating_sub(1)
-            };
+            let width = if style.expanded { 0 } else { self.width(style) };
             out.push_str(&" ".repeat(width.saturating_sub(title.width()) / 2));
             out.push_str(title);
             out.push('\n');
@@ -77,6 +81,12 @@ impl Table {
         row.get(at).and_then(Option::as_deref).unwrap_or(&style.null)
     }
 
+    /// A line of a cell as it is drawn, which is no wider than the line.
+    fn drawn<'a>(style: &Style, row: &Row, at: usize, line: &'a str) -> Cow<'a, str> {
+        let is_null = row.get(at).is_some_and(Option::is_none);
+        if style.faint_null && is_null && !line.is_empty() { format!("\x1b[2m{line}\x1b[22m").into() } else { line.into() }
+    }
+
     fn widths(&self, style: &Style) -> Vec<usize> {
         let longest = |text: &str| text.split('\n').map(UnicodeWidthStr::width).max().unwrap_or(0);
         let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| longest(name)).collect();
@@ -86,6 +96,11 @@ impl Table {
             }
         }
         widths
+    }
+
+    /// Characters of a line.
+    pub(super) fn width(&self, style: &Style) -> usize {
+        self.widths(style).iter().map(|width| width + 3).sum::<usize>().saturating_sub(1)
     }
 
     fn footer(&self, style: &Style, out: &mut String) {
@@ -139,9 +154,9 @@ impl Table {
                 out.push(' ');
                 if is_number(self.columns[at].1) {
                     out.push_str(&spare);
-                    out.push_str(text);
+                    out.push_str(&Self::drawn(style, row, at, text));
                 } else {
-                    out.push_str(text);
+                    out.push_str(&Self::drawn(style, row, at, text));
                     if !last || goes_on {
                         out.push_str(&spare);
                     }
@@ -187,7 +202,8 @@ impl Table {
                     } else {
                         String::new()
                     };
-                    out.push_str(format!("{shown}{spare} | {text}{more}").trim_end_matches(' '));
+                    let drawn = Self::drawn(style, row, at, text);
+                    out.push_str(format!("{shown}{spare} | {drawn}{more}").trim_end_matches(' '));
                     if text.is_empty() && more.is_empty() {
                         out.push(' ');
                     }
@@ -276,6 +292,8 @@ mod tests {
 
     #[test]
     fn expanded_as_psql() {
+        let faint = Style { null: "NULL".into(), faint_null: true, ..Style::default() };
+        assert!(table().print(&faint).contains("| \x1b[2mNULL\x1b[22m"), "{}", table().print(&faint));
         let style = Style { expanded: true, null: "NULL".into(), ..Style::default() };
         let expected = "-[ RECORD 1 ]\nid   | 1\nname | a   +\n     | bcd\n-[ RECORD 2 ]\nid   | 100\nname | NULL\n\n";
         assert_eq!(table().print(&style), expected);

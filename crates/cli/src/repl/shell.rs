@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use types::{Error, Result};
 
 use super::{
+    elapsed::Elapsed,
     print::{Style, Table},
     scanner::{Piece, Scanner},
 };
@@ -246,7 +247,8 @@ impl Shell {
         let done = self.with_handler(statement, lines);
         self.report(done, statement);
         if self.timing {
-            self.print(&format!("Time: {:.3} ms\n", started.elapsed().as_secs_f64() * 1000.0));
+            // About the statement and not of its result: it does not follow that into a file.
+            println!("Time: {:.3} ms", started.elapsed().as_secs_f64() * 1000.0);
         }
     }
 
@@ -259,11 +261,13 @@ impl Shell {
             quiet: self.flag("QUIET"),
             data_ended: false,
             notifications: String::new(),
+            elapsed: if self.on_terminal { Elapsed::begin() } else { None },
         };
         *self.running.lock() = Some(self.connection.canceller());
         let done = self.connection.run(statement, &mut printer);
         *self.running.lock() = None;
-        let Printer { tables, copied, notifications, .. } = printer;
+        let Printer { tables, copied, notifications, elapsed, .. } = printer;
+        drop(elapsed);
         for shown in tables {
             match shown {
                 Shown::Table(table) => self.show(&table),
@@ -315,7 +319,16 @@ impl Shell {
     }
 
     pub(super) fn show(&mut self, table: &Table) {
-        let text = table.print(&self.style);
+        let mut style = self.style.clone();
+        if style.expanded_when_wide && !table.columns.is_empty() {
+            style.expanded = table.width(&style) > terminal_size().1;
+        }
+        let mut text = table.print(&style);
+        // A pager would show the escape sequences.
+        let is_drawn = self.on_terminal && matches!(self.output, Output::Standard) && !is_long(text.as_bytes());
+        if is_drawn {
+            text = table.print(&Style { faint_null: true, ..style });
+        }
         self.print(&text);
     }
 
@@ -360,6 +373,7 @@ struct Printer<'a> {
     data_ended: bool,
     /// Shown after the results.
     notifications: String,
+    elapsed: Option<Elapsed>,
 }
 
 impl Handler for Printer<'_> {
@@ -391,6 +405,9 @@ impl Handler for Printer<'_> {
     }
 
     fn notice(&mut self, severity: &str, notice: &Error) {
+        if let Some(elapsed) = &self.elapsed {
+            elapsed.hide();
+        }
         eprint!("{}", notice_text(severity, notice));
     }
 
@@ -406,6 +423,8 @@ impl Handler for Printer<'_> {
     }
 
     fn copy_in(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        // Whoever types the data has the line.
+        self.elapsed = None;
         while piece.len() < 1 << 16 && !self.data_ended {
             let Some(line) = self.lines.next() else { break };
             let line = line.map_err(|error| Error::new(types::SqlState::IO_ERROR, error.to_string()))?;
@@ -462,8 +481,13 @@ fn error_text(error: &Error, statement: &str) -> String {
 
 /// Whether a text takes more lines than the terminal has.
 fn is_long(bytes: &[u8]) -> bool {
-    let height = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(24, |size| usize::from(size.ws_row));
-    bytes.iter().filter(|byte| **byte == b'\n').count() >= height
+    bytes.iter().filter(|byte| **byte == b'\n').count() >= terminal_size().0
+}
+
+/// Lines and columns; what is no terminal has those of an old one.
+fn terminal_size() -> (usize, usize) {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok().filter(|size| size.ws_col > 0);
+    size.map_or((24, 80), |size| (usize::from(size.ws_row), usize::from(size.ws_col)))
 }
 
 /// Shows a text in the pager; false when there is none.
@@ -472,6 +496,9 @@ fn page(bytes: &[u8]) -> bool {
         return false;
     }
     let pager = std::env::var("PSQL_PAGER").or_else(|_| std::env::var("PAGER")).unwrap_or_else(|_| "less -S".into());
+    if pager.trim().is_empty() {
+        return false;
+    }
     let Ok(mut child) = Command::new("sh").arg("-c").arg(&pager).stdin(Stdio::piped()).spawn() else { return false };
     let written = child.stdin.take().map(|mut input| input.write_all(bytes));
     let ended = child.wait();

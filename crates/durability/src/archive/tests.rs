@@ -33,7 +33,7 @@ impl Link for Numbers {
         Ok(())
     }
 
-    fn copy_out(&mut self, _sql: &str, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    fn copy_out(&mut self, _sql: &str, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64> {
         for chunk in self.values.chunks(self.batch) {
             let column = storage::Column::from_datums(
                 types::Physical::Int4,
@@ -43,7 +43,7 @@ impl Link for Numbers {
             column_batch::encode(&[std::sync::Arc::new(column)], chunk.len(), &[types::SqlType::INT4], |_, _, _| {}, &mut out);
             take(&out)?;
         }
-        Ok(())
+        Ok(self.values.len() as u64)
     }
 
     fn copy_in(&mut self, _sql: &str, _give: &mut dyn FnMut(&mut Vec<u8>) -> Result<bool>) -> Result<u64> {

@@ -32,7 +32,9 @@ impl Reader<'_> {
             // An identity column's sequence goes with its table.
             let is_part = found.kind == "SEQUENCE" && found.definition.is_empty();
             let is_untouched = found.word == "SCHEMA" && found.name == "public" && found.owner == PUBLIC_OWNER;
-            if !is_part && !is_untouched {
+            // A sequence that a column owns has the table's owner, and follows it.
+            let follows = found.word == "SEQUENCE" && found.table.is_some();
+            if !is_part && !is_untouched && !follows {
                 let sql = format!("ALTER {} {} OWNER TO {}", found.word, found.name, quote(&found.owner));
                 self.add(Section::AfterRows, "OWNER", &found.name, found.table.clone(), sql);
             }
@@ -87,7 +89,7 @@ impl Reader<'_> {
     ) -> Result<()> {
         let items = acl_items(acl, name)?;
         let is_initial = word == "SCHEMA" && name == "public" && owner == PUBLIC_OWNER && acl_of_new_public(&items);
-        if is_initial {
+        if is_initial || (column.is_none() && is_default(&items, word, owner)) {
             return Ok(());
         }
         if column.is_none() {
@@ -180,12 +182,29 @@ fn privilege_word(found: &Found) -> &'static str {
 }
 
 fn acl_of_new_public(items: &[AclItem]) -> bool {
-    let is = |item: &AclItem, grantee: &str, letters: &str| {
-        item.grantee == grantee
+    consists_of(items, &[(PUBLIC_OWNER, "UC"), ("", "U")])
+}
+
+/// Whether a list, though written out, says what an object without one has (acldefault).
+fn is_default(items: &[AclItem], word: &str, owner: &str) -> bool {
+    match word {
+        "TABLE" => consists_of(items, &[(owner, "arwdDxt")]),
+        "SEQUENCE" => consists_of(items, &[(owner, "rwU")]),
+        "SCHEMA" => consists_of(items, &[(owner, "UC")]),
+        "TYPE" => consists_of(items, &[(owner, "U"), ("", "U")]),
+        "FUNCTION" | "PROCEDURE" => consists_of(items, &[(owner, "X"), ("", "X")]),
+        _ => false,
+    }
+}
+
+/// Whether a list gives these grantees these rights, none to be passed on, and nobody anything else.
+fn consists_of(items: &[AclItem], expected: &[(&str, &str)]) -> bool {
+    let gives = |item: &AclItem, (grantee, letters): &(&str, &str)| {
+        item.grantee == *grantee
             && item.privileges.len() == letters.len()
             && letters.chars().all(|letter| item.privileges.contains(&(letter, false)))
     };
-    items.len() == 2 && items.iter().any(|item| is(item, PUBLIC_OWNER, "UC")) && items.iter().any(|item| is(item, "", "U"))
+    items.len() == expected.len() && expected.iter().all(|expected| items.iter().any(|item| gives(item, expected)))
 }
 
 /// One element of an access control list: `grantee=privileges/grantor`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::types::Result;
 
-use super::{Address, Reader, Section, class};
+use super::{Address, Reader, Section, class, quote};
 
 /// Objects and what each needs.
 #[derive(Default)]
@@ -50,7 +50,31 @@ impl Reader<'_> {
         order.clear();
         self.keys_and_indexes()?;
         views.into_iter().for_each(|object| needs.visit(object, &mut placed, &mut order));
+        self.stand_ins(&needs, &order)?;
         self.add_definitions(Section::AfterRows, &order);
+        Ok(())
+    }
+
+    /// Views that read one another in a circle: one that is read before it is made is made twice, first with its columns alone.
+    fn stand_ins(&mut self, needs: &Needs, order: &[Address]) -> Result<()> {
+        let place: BTreeMap<Address, usize> = order.iter().enumerate().map(|(at, object)| (*object, at)).collect();
+        let read_early: BTreeSet<Address> = order
+            .iter()
+            .flat_map(|object| needs.0.get(object).into_iter().flatten().filter(|needed| place.get(*needed) > place.get(object)))
+            .copied()
+            .collect();
+        for (class, oid) in read_early {
+            let columns = self.query(&format!(
+                "SELECT attname, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
+                WHERE attrelid = {oid} AND attnum > 0 ORDER BY attnum"
+            ))?;
+            let columns: Vec<String> =
+                columns.iter().map(|row| format!("\n    NULL::{} AS {}", row.text(1), quote(&row.text(0)))).collect();
+            let Some(found) = self.found.get_mut(&(class, oid)) else { continue };
+            let name = found.name.clone();
+            found.definition = found.definition.replacen("CREATE VIEW", "CREATE OR REPLACE VIEW", 1);
+            self.add(Section::AfterRows, "VIEW", &name, None, format!("CREATE VIEW {name} AS\n SELECT{}", columns.join(",")));
+        }
         Ok(())
     }
 

@@ -27,7 +27,7 @@ impl Session {
             ObjectType::ObjectView => "ALTER VIEW",
             ObjectType::ObjectMatview => "ALTER MATERIALIZED VIEW",
             ObjectType::ObjectSequence => "ALTER SEQUENCE",
-            ObjectType::ObjectType => return Err(Error::unsupported("ALTER TYPE ... ATTRIBUTE")),
+            ObjectType::ObjectType => "ALTER TYPE",
             _ => "ALTER TABLE",
         };
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("ALTER TABLE without a name"))?;
@@ -41,7 +41,10 @@ impl Session {
             if let Some(NodeEnum::AlterTableCmd(subcommand)) = &node.node {
                 // Each subcommand sees what the ones before it did.
                 let current = self.names()?.catalog.relation(relation.oid).cloned().unwrap_or_else(|| relation.clone());
-                self.alter(&current, subcommand).await?;
+                match current.kind {
+                    RelationKind::Composite => self.alter_attribute_of(&current, subcommand)?,
+                    _ => self.alter(&current, subcommand).await?,
+                }
             }
         }
         Ok(command(tag))
@@ -226,7 +229,13 @@ fn lock_mode(statement: &AlterTableStmt) -> LockMode {
 }
 
 fn refuse_wrong_kind(relation: &Relation, kind: ObjectType) -> Result<()> {
+    let is_composite = matches!(relation.kind, RelationKind::Composite);
+    if is_composite && kind != ObjectType::ObjectType {
+        let message = format!("\"{}\" is a composite type", relation.name);
+        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).hint("Use ALTER TYPE instead."));
+    }
     let suits = match kind {
+        ObjectType::ObjectType => is_composite,
         ObjectType::ObjectIndex => matches!(relation.kind, RelationKind::Index(_)),
         ObjectType::ObjectView => matches!(relation.kind, RelationKind::View { .. }),
         ObjectType::ObjectMatview => matches!(relation.kind, RelationKind::MaterializedView { .. }),
@@ -238,6 +247,7 @@ fn refuse_wrong_kind(relation: &Relation, kind: ObjectType) -> Result<()> {
     }
     let word = match kind {
         ObjectType::ObjectIndex => "an index",
+        ObjectType::ObjectType => "a composite type",
         ObjectType::ObjectView => "a view",
         ObjectType::ObjectMatview => "a materialized view",
         _ => "a sequence",

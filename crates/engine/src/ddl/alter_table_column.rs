@@ -174,7 +174,7 @@ impl Session {
                     let names = self.names()?;
                     self.environment(names)?
                 };
-                Some(definition_text::check_default(node, &attribute.name, attribute.ty, &environment)?)
+                definition_text::check_default(node, &attribute.name, attribute.ty, &environment)?
             }
         };
         self.put_altered(relation, |altered| altered.attributes[position].default = default)

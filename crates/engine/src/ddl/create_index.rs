@@ -8,7 +8,7 @@ use binder::{Environment, ExpressionKind};
 use catalog::{Attribute, IndexColumn, IndexDefinition, IndexKey, Relation};
 use pg_query::{
     NodeEnum,
-    protobuf::{IndexElem, IndexStmt, SortByDir, SortByNulls},
+    protobuf::{IndexElem, IndexStmt, Node, SortByDir, SortByNulls},
 };
 use storage::{IndexShape, RowId, TableData, key::KeyOrder};
 use txn::LockMode;
@@ -161,8 +161,9 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
             let attribute = &table.attributes[position];
             (IndexKey::Attribute(position), attribute.ty, attribute.collation, element.name.clone())
         }
-        Some(node) => {
+        Some(written) => {
             let columns = index_shape::row_columns(table);
+            let (node, collation) = without_collation(written)?;
             let bound = definition_text::bind_expression(node, &columns, ExpressionKind::IndexExpression, environment)?;
             if bound.any(&|part| matches!(part, expr::Expr::Call { function, .. } if function.volatility != 'i')) {
                 return Err(Error::new(
@@ -170,16 +171,16 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
                     "functions in index expression must be marked IMMUTABLE",
                 ));
             }
-            let name = definition_text::column_name(node);
+            let name = definition_text::column_name(written);
             let name = if name == "?column?" { "expr".to_owned() } else { name };
-            (
-                IndexKey::Expression(
+            let key = match &bound {
+                // A column in parentheses, or with its collation, is the column.
+                expr::Expr::Column { id, .. } => IndexKey::Attribute(id.0 as usize),
+                _ => IndexKey::Expression(
                     definition_text::deparse_expression(node, &columns, ExpressionKind::IndexExpression, environment)?.into(),
                 ),
-                bound.ty(),
-                Oid::DEFAULT_COLLATION,
-                name,
-            )
+            };
+            (key, bound.ty(), collation, name)
         }
     };
     if matches!(ty.oid, Oid::RECORD | Oid::RECORD_ARRAY) {
@@ -200,6 +201,14 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
     let operator_class = strings(&element.opclass).pop().map(Into::into);
     let column = IndexColumn { key, ty, order: KeyOrder { descending, nulls_first }, collation, operator_class };
     Ok((column, name))
+}
+
+/// An expression without the COLLATE around it, and what that says.
+fn without_collation(written: &Node) -> Result<(&Node, Oid)> {
+    let Some(NodeEnum::CollateClause(clause)) = &written.node else { return Ok((written, Oid::DEFAULT_COLLATION)) };
+    let inner = clause.arg.as_deref().ok_or_else(|| Error::internal("COLLATE of nothing"))?;
+    let name = strings(&clause.collname).pop().unwrap_or_default();
+    Ok((without_collation(inner)?.0, super::create_table::collation_named(&name, None)?))
 }
 
 fn refuse_unordered(ty: SqlType, environment: &Environment) -> Result<()> {

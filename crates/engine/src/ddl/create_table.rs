@@ -68,7 +68,12 @@ impl Session {
                 _ => return Err(Error::unsupported("this kind of table element")),
             }
         }
-        let options = super::temporary::storage_options(&statement.options)?;
+        let mut options = super::temporary::storage_options(&statement.options)?;
+        if options.iter().any(|option| matches!(&**option, "oids=true" | "oids=on" | "oids=1" | "oids=yes")) {
+            return Err(Error::unsupported("tables declared WITH OIDS are not supported"));
+        }
+        // What is said of all tables is not kept of one.
+        options.retain(|option| !option.starts_with("oids="));
         let is_foreign = |new: &NewConstraint| new.node.contype() == ConstrType::ConstrForeign;
         let (foreign, own) = std::mem::take(&mut parts.constraints).into_iter().partition(is_foreign);
         parts.constraints = own;
@@ -246,7 +251,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
             }
             ConstrType::ConstrNull => null_written = true,
             ConstrType::ConstrDefault => {
-                if attribute.default.is_some() || serial.is_some() {
+                if has_default {
                     return Err(Error::new(
                         SqlState::SYNTAX_ERROR,
                         format!("multiple default values specified for column \"{}\" of table \"{table}\"", column.colname),
@@ -255,7 +260,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
                 }
                 let expression = constraint.raw_expr.as_deref().ok_or_else(|| Error::internal("DEFAULT without a value"))?;
                 has_default = true;
-                attribute.default = Some(definition_text::check_default(expression, &attribute.name, ty, environment)?);
+                attribute.default = definition_text::check_default(expression, &attribute.name, ty, environment)?;
             }
             ConstrType::ConstrIdentity => {
                 refuse_identity_type(ty)?;

@@ -14,6 +14,12 @@ use crate::{
 
 /// Sets an object's owner, with what follows it: indexes, owned sequences, row types, and the rights granted on it.
 pub(super) fn put_owner(catalog: &mut Catalog, target: AclTarget, owner: Oid) {
+    if let AclTarget::Type(oid) = target
+        && let Some(catalog::UserTypeKind::Composite { relation }) = catalog.user_type(oid).map(|ty| ty.kind.clone())
+        && let Some(relation) = catalog.relation(relation).cloned()
+    {
+        put_relation_owner(catalog, &relation, owner);
+    }
     let old = match target {
         AclTarget::Schema(oid) => catalog.schema(oid).cloned().map(|schema| {
             catalog.put_schema(Schema { owner, ..Schema::clone(&schema) });

@@ -28,12 +28,19 @@ impl Session {
                 return Ok(command("ALTER DATABASE"));
             }
             ObjectType::ObjectType | ObjectType::ObjectDomain => return self.rename_type(statement, kind),
+            ObjectType::ObjectDomconstraint => {
+                let Some(NodeEnum::List(list)) = statement.object.as_deref().and_then(|node| node.node.as_ref()) else {
+                    return Err(Error::internal("RENAME CONSTRAINT without a domain"));
+                };
+                return self.rename_domain_constraint(&strings(&list.items), &statement.subname, &statement.newname);
+            }
             ObjectType::ObjectTable
             | ObjectType::ObjectView
             | ObjectType::ObjectMatview
             | ObjectType::ObjectIndex
             | ObjectType::ObjectSequence
             | ObjectType::ObjectColumn
+            | ObjectType::ObjectAttribute
             | ObjectType::ObjectTabconstraint => {}
             _ => return Err(Error::unsupported(format!("ALTER {} ... RENAME", kind_word(kind).to_uppercase()))),
         }
@@ -53,6 +60,11 @@ impl Session {
         })?;
         match kind {
             ObjectType::ObjectColumn => self.rename_column(&relation, &statement.subname, &statement.newname)?,
+            ObjectType::ObjectAttribute if !matches!(relation.kind, RelationKind::Composite) => {
+                let message = format!("\"{}\" is not a composite type", relation.name);
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
+            }
+            ObjectType::ObjectAttribute => self.rename_attribute(&relation, &statement.subname, &statement.newname)?,
             ObjectType::ObjectTabconstraint => self.rename_constraint(&relation, &statement.subname, &statement.newname)?,
             _ => self.rename_relation(&relation, &statement.newname)?,
         }
@@ -171,7 +183,7 @@ impl Session {
         let Some(NodeEnum::List(list)) = statement.object.as_deref().and_then(|node| node.node.as_ref()) else {
             return Err(Error::internal("RENAME without a type"));
         };
-        let ty = self.user_type_named(&strings(&list.items))?;
+        let ty = self.user_type_of_kind(&strings(&list.items), kind)?;
         let new = statement.newname.as_str();
         if self.names()?.type_in(ty.schema, new).is_some() {
             return Err(Error::new(SqlState::DUPLICATE_OBJECT, format!("type \"{new}\" already exists")));
@@ -187,6 +199,15 @@ impl Session {
             })?;
         }
         Ok(command(if kind == ObjectType::ObjectDomain { "ALTER DOMAIN" } else { "ALTER TYPE" }))
+    }
+
+    /// The type that ALTER TYPE or ALTER DOMAIN names.
+    fn user_type_of_kind(&mut self, parts: &[String], kind: ObjectType) -> Result<Arc<UserType>> {
+        let ty = self.user_type_named(parts)?;
+        if kind == ObjectType::ObjectDomain && !matches!(ty.kind, UserTypeKind::Domain { .. }) {
+            return Err(super::domain::not_a_domain(&self.names()?.format_type_oid(ty.oid)));
+        }
+        Ok(ty)
     }
 
     /// The user's type of a possibly qualified name.
@@ -211,9 +232,16 @@ impl Session {
             let Some(NodeEnum::List(list)) = statement.object.as_deref().and_then(|node| node.node.as_ref()) else {
                 return Err(Error::internal("SET SCHEMA without a type"));
             };
-            let ty = self.user_type_named(&strings(&list.items))?;
+            let ty = self.user_type_of_kind(&strings(&list.items), kind)?;
+            if ty.schema != schema && names.type_in(schema, &ty.name).is_some() {
+                let message = format!("type \"{}\" already exists in schema \"{}\"", ty.name, statement.newschema);
+                return Err(Error::new(SqlState::DUPLICATE_OBJECT, message));
+            }
             self.open_transaction()?.txn.change_schema(|change| {
                 put_renamed_type(change.catalog, &ty, schema, &ty.name);
+                if let UserTypeKind::Composite { relation } = ty.kind {
+                    move_relation(change.catalog, relation, schema);
+                }
                 Ok(())
             })?;
             return Ok(command(if kind == ObjectType::ObjectDomain { "ALTER DOMAIN" } else { "ALTER TYPE" }));
@@ -260,7 +288,7 @@ impl Session {
                 Ok(command("ALTER SCHEMA"))
             }
             (ObjectType::ObjectType | ObjectType::ObjectDomain, Some(NodeEnum::List(list))) => {
-                let ty = self.user_type_named(&strings(&list.items))?;
+                let ty = self.user_type_of_kind(&strings(&list.items), kind)?;
                 self.change_owner(AclTarget::Type(ty.oid), owner)?;
                 Ok(command(if kind == ObjectType::ObjectDomain { "ALTER DOMAIN" } else { "ALTER TYPE" }))
             }
@@ -285,6 +313,7 @@ fn relation_tag(kind: ObjectType, fallback: ObjectType) -> &'static str {
         ObjectType::ObjectMatview => "ALTER MATERIALIZED VIEW",
         ObjectType::ObjectIndex => "ALTER INDEX",
         ObjectType::ObjectSequence => "ALTER SEQUENCE",
+        ObjectType::ObjectType | ObjectType::ObjectAttribute => "ALTER TYPE",
         _ => "ALTER TABLE",
     }
 }

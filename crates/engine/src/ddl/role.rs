@@ -96,7 +96,9 @@ impl<'n> Options<'n> {
         flag(&mut role.bypass_row_security, self.bypass_row_security);
         role.connection_limit = self.connection_limit.unwrap_or(role.connection_limit);
         match self.password {
-            Some(Some(password)) if password.is_empty() => {
+            Some(Some(password))
+                if password.is_empty() || password::Verifier::parse(&password).is_some_and(|of| of.accepts("")) =>
+            {
                 session.notice("empty string is not a valid password, clearing password");
                 role.password = None;
             }

@@ -1,20 +1,16 @@
-//! CREATE TYPE (enum, composite), ALTER TYPE of enums, CREATE DOMAIN.
+//! CREATE TYPE and ALTER TYPE of enums; what all types of users share.
 
-use crate::definition_text;
 use std::sync::Arc;
 
-use catalog::{Constraint, ConstraintKind, EnumDefinition, Persistence, Relation, RelationKind, UserType, UserTypeKind};
-use pg_query::{
-    NodeEnum,
-    protobuf::{AlterEnumStmt, CompositeTypeStmt, ConstrType, CreateDomainStmt, CreateEnumStmt},
-};
+use catalog::{EnumDefinition, UserType, UserTypeKind};
+use pg_query::protobuf::{AlterEnumStmt, CreateEnumStmt};
 use types::{EnumLabel, Error, Oid, Result, SqlState, SqlType};
 
-use super::{create_table::new_column, object_names, position, strings};
+use super::{object_names, strings};
 use crate::session::{Outcome, Session, utility::command};
 
 impl Session {
-    fn refuse_existing_type(&mut self, schema: Oid, name: &str) -> Result<()> {
+    pub(super) fn refuse_existing_type(&mut self, schema: Oid, name: &str) -> Result<()> {
         if self.names()?.type_in(schema, name).is_some() {
             return Err(Error::new(SqlState::DUPLICATE_OBJECT, format!("type \"{name}\" already exists")));
         }
@@ -146,111 +142,6 @@ impl Session {
         }
         Ok(())
     }
-
-    pub(crate) fn create_domain(&mut self, statement: &CreateDomainStmt) -> Result<Outcome> {
-        let (schema, name) = self.creation_schema_of(&strings(&statement.domainname))?;
-        self.refuse_existing_type(schema, &name)?;
-        let names = self.names()?;
-        let environment = self.environment(names.clone())?;
-        let type_name = statement.type_name.as_ref().ok_or_else(|| Error::internal("a domain without a type"))?;
-        let base = definition_text::resolve_type(type_name, &names)?;
-        let mut not_null = false;
-        let mut default = None;
-        let mut constraints: Vec<Constraint> = Vec::new();
-        for node in &statement.constraints {
-            let Some(NodeEnum::Constraint(node)) = &node.node else { continue };
-            let expression = || node.raw_expr.as_deref().ok_or_else(|| Error::internal("a constraint without its expression"));
-            match node.contype() {
-                ConstrType::ConstrNotnull => not_null = true,
-                ConstrType::ConstrNull => not_null = false,
-                ConstrType::ConstrDefault => {
-                    default = Some(definition_text::check_default(expression()?, &name, base, &environment)?)
-                }
-                ConstrType::ConstrCheck => {
-                    definition_text::bind_domain_check(expression()?, base, &environment)?;
-                    let taken = |candidate: &str| constraints.iter().any(|known| &*known.name == candidate);
-                    let constraint_name = match node.conname.as_str() {
-                        "" => object_names::free_constraint_name(&taken, &name, None, "check"),
-                        written => written.to_owned(),
-                    };
-                    let kind = ConstraintKind::Check {
-                        expression: definition_text::deparse_domain_check(expression()?, base, &environment)?.into(),
-                        columns: Vec::new(),
-                        no_inherit: false,
-                    };
-                    constraints.push(Constraint {
-                        oid: Oid::INVALID,
-                        name: constraint_name.as_str().into(),
-                        kind,
-                        deferrable: false,
-                        initially_deferred: false,
-                        validated: true,
-                        comment: None,
-                    });
-                }
-                _ => {
-                    return Err(Error::new(SqlState::SYNTAX_ERROR, "this kind of constraint is not possible for domains")
-                        .at(position(node.location)));
-                }
-            }
-        }
-        let owner = self.current_role().oid;
-        self.open_transaction()?.txn.change_schema(|change| {
-            let oid = change.catalog.allocate_oid();
-            constraints.iter_mut().for_each(|constraint| constraint.oid = change.catalog.allocate_oid());
-            let collation = if base.is_string() { Oid::DEFAULT_COLLATION } else { Oid::INVALID };
-            let kind = UserTypeKind::Domain { base, not_null, default, constraints, collation };
-            let ty = SqlType { oid, typmod: -1, physical: base.physical };
-            put_type_with_array(change.catalog, oid, schema, &name, owner, kind, ty);
-            Ok(())
-        })?;
-        Ok(command("CREATE DOMAIN"))
-    }
-
-    pub(crate) fn create_composite_type(&mut self, statement: &CompositeTypeStmt) -> Result<Outcome> {
-        let range = statement.typevar.as_ref().ok_or_else(|| Error::internal("a type without a name"))?;
-        let mut parts = vec![range.schemaname.clone(), range.relname.clone()];
-        parts.retain(|part| !part.is_empty());
-        let (schema, name) = self.creation_schema_of(&parts)?;
-        self.refuse_existing_type(schema, &name)?;
-        let names = self.names()?;
-        let environment = self.environment(names.clone())?;
-        let mut attributes: Vec<catalog::Attribute> = Vec::new();
-        for node in &statement.coldeflist {
-            let Some(NodeEnum::ColumnDef(column)) = &node.node else { continue };
-            let attribute = new_column(column, &name, &names, &environment)?.attribute;
-            if attributes.iter().any(|known| known.name == attribute.name) {
-                return Err(Error::new(
-                    SqlState::DUPLICATE_COLUMN,
-                    format!("column \"{}\" specified more than once", attribute.name),
-                ));
-            }
-            attributes.push(attribute);
-        }
-        let owner = self.current_role().oid;
-        self.open_transaction()?.txn.change_schema(|change| {
-            let oid = change.catalog.allocate_oid();
-            let (row_type, row_array_type) = super::register_row_type(change.catalog, oid, schema, &name, owner);
-            change.catalog.put_relation(Relation {
-                oid,
-                schema,
-                name: name.as_str().into(),
-                owner,
-                persistence: Persistence::Permanent,
-                kind: RelationKind::Composite,
-                attributes,
-                constraints: Vec::new(),
-                indexes: Vec::new(),
-                row_type,
-                row_array_type,
-                options: Vec::new(),
-                comment: None,
-                owned_by: None,
-            });
-            Ok(())
-        })?;
-        Ok(command("CREATE TYPE"))
-    }
 }
 
 fn refuse_long_label(label: &str) -> Result<()> {
@@ -271,7 +162,7 @@ fn order_between(before: Option<f32>, after: Option<f32>) -> f32 {
     }
 }
 
-fn put_type_with_array(
+pub(super) fn put_type_with_array(
     catalog: &mut catalog::Catalog,
     oid: Oid,
     schema: Oid,

@@ -33,6 +33,10 @@ pub(crate) fn cast(operand: Node, from: SqlType, method: &CastMethod, ty: SqlTyp
                 .collect::<Result<Vec<_>>>()?;
             Ok(Arc::new(Domain { operand, not_null: *not_null, domain: Arc::clone(domain), checks, ty }))
         }
+        CastMethod::Both { first, between, then } => {
+            let node = cast(operand, from, first, *between, explicit)?;
+            cast(node, *between, then, ty, explicit)
+        }
         CastMethod::Row(methods) => Ok(Arc::new(RowCast { operand, methods: methods.clone(), ty, explicit })),
     }
 }
