@@ -47,7 +47,14 @@ impl Session {
                 facts.take(node, &name, base, &environment)?;
             }
         }
-        let Facts { not_null, default, mut constraints } = facts;
+        let Facts { not_null, mut default, mut constraints } = facts;
+        let has_default = |node: &protobuf::Node| matches!(&node.node, Some(NodeEnum::Constraint(node)) if node.contype() == ConstrType::ConstrDefault);
+        // The default of the domain below, as it is now.
+        if let Some(UserTypeKind::Domain { default: below, .. }) = names.catalog.user_type(base.oid).map(|ty| &ty.kind)
+            && !statement.constraints.iter().any(has_default)
+        {
+            default.clone_from(below);
+        }
         let owner = self.current_role().oid;
         self.open_transaction()?.txn.change_schema(|change| {
             let oid = change.catalog.allocate_oid();
