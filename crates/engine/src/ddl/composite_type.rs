@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use binder::Environment;
 use catalog::{
-    ConstraintKind, IndexKey, Object, Persistence, Relation, RelationKind, UserTypeKind,
+    ConstraintKind, IndexKey, Object, Persistence, Relation, RelationKind, StoredQuery, UserTypeKind,
     dependencies::{describe, references},
     type_names::Names,
 };
@@ -173,7 +172,7 @@ impl Session {
         let mut broken = Vec::new();
         for other in names.catalog.relations() {
             if let RelationKind::View { query, .. } | RelationKind::MaterializedView { query, .. } = &other.kind {
-                let bound = if mentions(query) { bind_query(query, &environment) } else { Ok(()) };
+                let bound = if mentions(&query.text) { self.bind_stored(query) } else { Ok(()) };
                 broken.extend(bound.err().map(|error| (Object::Relation(other.oid), error)));
             } else if other.live_attributes().any(|(_, attribute)| containing.contains(&attribute.ty.oid))
                 && expressions_of(&names, other).iter().any(|text| mentions(text))
@@ -195,6 +194,13 @@ impl Session {
             }
         }
         Ok(broken)
+    }
+
+    fn bind_stored(&mut self, query: &StoredQuery) -> Result<()> {
+        let names = self.names()?.of_definition(Some(&query.names));
+        let environment = self.environment(Arc::new(names))?;
+        let parsed = binder::parse::parse(&query.text)?.pop().ok_or_else(|| Error::internal("a view without a query"))?;
+        binder::bind(&parsed.node, &environment).map(|_| ())
     }
 
     /// What a dropped field leaves without a meaning goes with CASCADE.
@@ -273,11 +279,6 @@ impl Session {
             Ok(())
         })
     }
-}
-
-fn bind_query(query: &str, environment: &Environment) -> Result<()> {
-    let parsed = binder::parse::parse(query)?.pop().ok_or_else(|| Error::internal("a view without a query"))?;
-    binder::bind(&parsed.node, environment).map(|_| ())
 }
 
 /// The texts of a table's generated columns, checks and indexes.
