@@ -48,7 +48,7 @@ fn figure(node: &Node) -> Option<(&str, u8)> {
                     }
                     match leaf.target_list.first()?.node.as_ref()? {
                         Ast::ResTarget(target) if !target.name.is_empty() => Some((&target.name, 2)),
-                        Ast::ResTarget(target) => figure(target.val.as_deref()?),
+                        Ast::ResTarget(target) => Some((figure(target.val.as_deref()?).map_or("?column?", |(name, _)| name), 2)),
                         _ => None,
                     }
                 }

@@ -1,9 +1,15 @@
 //! DISTINCT and DISTINCT ON.
 
+use expr::Expr;
 use pg_query::protobuf::Node;
-use types::{Error, Result, SqlState};
+use types::{Datum, Error, Result, SqlState, SqlType};
 
-use crate::{ExpressionKind, ast, order_by::SortTarget, state::Binder, target_list::Target};
+use crate::{
+    ExpressionKind, ast,
+    order_by::SortTarget,
+    state::{Binder, Typed},
+    target_list::Target,
+};
 
 /// A DISTINCT clause over targets.
 #[derive(Debug)]
@@ -26,7 +32,9 @@ impl Binder<'_> {
         }
         // Plain DISTINCT is a list of one empty node.
         if clause.iter().all(|node| node.node.is_none()) {
-            for target in targets.iter().filter(|target| !target.junk) {
+            for target in targets.iter_mut().filter(|target| !target.junk) {
+                let expr = std::mem::replace(&mut target.expr, Expr::constant(Datum::Null, SqlType::UNKNOWN));
+                target.expr = self.unknown_to_text(Typed::new(expr, target.location))?.expr;
                 self.require_equality(target.expr.ty(), target.location)?;
             }
             if let Some(key) = keys.iter().find(|key| targets[key.target].junk) {

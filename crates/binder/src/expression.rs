@@ -120,8 +120,13 @@ impl Binder<'_> {
             return Ok(typed);
         }
         let location = if cast.location < 0 { typed.location } else { cast.location };
-        let start =
-            ast::leftmost(typed.location, ast::leftmost(cast.location, cast.type_name.as_ref().map_or(-1, |ty| ty.location)));
+        // A literal that the cast makes a constant of is where it was written.
+        let is_literal = source.oid == Oid::UNKNOWN && matches!(ast::content(argument)?, Ast::AConst(_));
+        let start = if is_literal {
+            typed.location
+        } else {
+            ast::leftmost(typed.location, ast::leftmost(cast.location, cast.type_name.as_ref().map_or(-1, |ty| ty.location)))
+        };
         let position = typed.position().filter(|_| cast.location < 0).or(ast::position(location));
         match self.coerce_to(typed, target, Context::Explicit)? {
             Some(expr) => Ok(Typed::new(expr, start)),

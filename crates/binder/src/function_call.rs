@@ -276,8 +276,7 @@ impl Binder<'_> {
         let actual: Vec<Oid> = values.iter().map(|value| value.ty().oid).collect();
         let mut declared = candidate.types.clone();
         declared.truncate(actual.len());
-        let result =
-            generic::enforce(&names, &actual, &mut declared, function.return_type).map_err(|error| error.at(position))?;
+        let result = generic::enforce(&names, &actual, &mut declared, function.return_type)?;
         let collation = self.collation_of(values.iter().map(|value| &value.expr));
         if call.func_variadic && function.variadic == Oid::ANY {
             let array = values.last().map_or(Oid::INVALID, |value| type_facts::base(&names, value.ty().oid));

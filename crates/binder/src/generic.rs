@@ -191,6 +191,10 @@ pub(crate) fn is_consistent(names: &Names, actual: &[Oid], declared: &[Oid]) -> 
     if seen.reconcile(names).is_err() || seen.check_element(names).is_err() {
         return false;
     }
+    // Without an element nothing shows that it is an enum.
+    if seen.have_enum && seen.element.is_none() {
+        return false;
+    }
     if seen.compatible.is_empty() {
         return true;
     }

@@ -83,6 +83,7 @@ pub use column_name::figure_column_name;
 pub use deparse::{deparse_domain_check, deparse_expression};
 pub use expression_kind::ExpressionKind;
 pub use parse::{ParsedStatement, parse};
+pub use type_facts::{is_collatable, is_enum};
 
 /// What binding depends on beside the statement.
 #[derive(Clone, Debug)]

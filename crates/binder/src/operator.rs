@@ -91,8 +91,7 @@ pub(crate) fn resolve(names: &Names, name: &[&str], arguments: &[Oid], location:
         Error::new(SqlState::UNDEFINED_FUNCTION, format!("operator is only a shell: {bare}")).at(ast::position(location))
     })?;
     let mut types = if arguments.len() == 1 { vec![operator.right] } else { vec![operator.left, operator.right] };
-    let result =
-        generic::enforce(names, arguments, &mut types, operator.result).map_err(|error| error.at(ast::position(location)))?;
+    let result = generic::enforce(names, arguments, &mut types, operator.result)?;
     Ok(ResolvedOperator { operator, function, types, result })
 }
 

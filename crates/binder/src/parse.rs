@@ -157,7 +157,7 @@ fn syntax_error(sql: &str, message: &str, position: usize) -> Error {
         {
             SqlState::FEATURE_NOT_SUPPORTED
         }
-        _ if message.starts_with("invalid Unicode") || message.starts_with("invalid escape") => SqlState::SYNTAX_ERROR,
+        _ if message.starts_with("frame start") || message.starts_with("frame end") => SqlState::WINDOWING_ERROR,
         _ => SqlState::SYNTAX_ERROR,
     };
     let message = if sqlstate == SqlState::STATEMENT_TOO_COMPLEX { "stack depth limit exceeded" } else { message };

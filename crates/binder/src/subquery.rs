@@ -107,6 +107,7 @@ impl Binder<'_> {
                         return Err(Error::new(SqlState::UNDEFINED_OBJECT, message).at(position));
                     }
                 };
+                let element_type = type_facts::element(&self.names, element_type.oid).unwrap_or(element_type);
                 let output = bound.ids();
                 self.subquery(bound.plan, output, SubqueryKind::Array { element_type }, ty)
             }

@@ -32,7 +32,7 @@ pub(crate) fn array(names: &Names, oid: Oid) -> Option<SqlType> {
 }
 
 /// Whether it is an enum.
-pub(crate) fn is_enum(names: &Names, oid: Oid) -> bool {
+pub fn is_enum(names: &Names, oid: Oid) -> bool {
     matches!(names.catalog.user_type(oid).map(|ty| &ty.kind), Some(UserTypeKind::Enum(_)))
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn is_domain(names: &Names, oid: Oid) -> bool {
 }
 
 /// Whether values of the type can have a collation.
-pub(crate) fn is_collatable(names: &Names, oid: Oid) -> bool {
+pub fn is_collatable(names: &Names, oid: Oid) -> bool {
     let oid = base(names, oid);
     match builtins().type_by_oid(oid) {
         Some(ty) => ty.collation != Oid::INVALID,

@@ -31,6 +31,7 @@ mod domain;
 mod drop;
 mod foreign_key;
 mod grant;
+mod index_options;
 pub(crate) mod index_shape;
 mod key_constraint;
 mod object_names;

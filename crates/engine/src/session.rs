@@ -41,6 +41,7 @@ pub mod statement;
 pub mod transaction_control;
 pub mod utility;
 
+pub(crate) use extended::PlanUses;
 pub use extended::{Portal, PreparedStatement};
 pub use outcome::{Outcome, Rows};
 pub use shared::SessionShared;

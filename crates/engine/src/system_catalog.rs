@@ -33,6 +33,7 @@ mod system_views;
 mod time_zone_rows;
 mod type_rows;
 
+pub(crate) use relation_rows::operator_class_input_of;
 pub use row::Hint;
 pub use state::*;
 

@@ -17,6 +17,9 @@ pub fn datum_to_binary(datum: &Datum, ty: SqlType, out: &mut Vec<u8>) {
         Datum::Bool(value) => out.push(u8::from(*value)),
         Datum::Int2(value) => out.extend(value.to_be_bytes()),
         Datum::Int4(value) => out.extend(value.to_be_bytes()),
+        Datum::Int8(value) if matches!(ty.oid, Oid::XID8 | Oid::PG_LSN) => {
+            out.extend(crate::unsigned::of_stored(*value).to_be_bytes());
+        }
         Datum::Int8(value) => out.extend(value.to_be_bytes()),
         Datum::Float4(value) => out.extend(value.to_be_bytes()),
         Datum::Float8(value) => out.extend(value.to_be_bytes()),

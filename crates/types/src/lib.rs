@@ -20,6 +20,7 @@ pub mod oid;
 pub mod sql_type;
 pub mod text_format;
 pub mod typmod;
+pub mod unsigned;
 
 pub use array::Array;
 pub use bit_string::BitString;

@@ -17,14 +17,14 @@ use std::sync::Arc;
 
 use crate::{
     BitString, Date, Datum, EnumLabel, Error, FormatSettings, Interval, Jsonb, Numeric, Oid, Physical, Result, SqlState, SqlType,
-    Time, TimeTz, Timestamp, TimestampTz,
+    Time, TimeTz, Timestamp, TimestampTz, unsigned,
 };
 
 pub use bytea::{parse_bytea, print_bytea};
 pub use float::{parse_f32, parse_f64, print_f32, print_f64};
 pub use integer::{parse_i16, parse_i32, parse_i64, parse_oid};
 pub use money::{parse_money, print_money};
-pub use scalar::{parse_bool, parse_uuid, print_uuid, truncate_name};
+pub use scalar::{parse_bool, parse_char, parse_uuid, print_char, print_uuid, truncate_name};
 
 /// Names and types of a composite type's attributes, shared by all its values.
 pub type CompositeFields = (Arc<[Arc<str>]>, Arc<[SqlType]>);
@@ -58,14 +58,15 @@ pub fn datum_to_text(datum: &Datum, ty: SqlType, settings: &FormatSettings, reso
         Datum::Int4(value) => out.push_str(itoa::Buffer::new().format(*value)),
         Datum::Int8(value) => match ty.oid {
             Oid::MONEY => print_money(*value, out),
-            Oid::PG_LSN => scalar::print_lsn(*value as u64, out),
-            Oid::XID8 => out.push_str(itoa::Buffer::new().format(*value as u64)),
+            Oid::PG_LSN => scalar::print_lsn(unsigned::of_stored(*value), out),
+            Oid::XID8 => out.push_str(itoa::Buffer::new().format(unsigned::of_stored(*value))),
             _ => out.push_str(itoa::Buffer::new().format(*value)),
         },
         Datum::Float4(value) => print_f32(*value, settings.extra_float_digits, out),
         Datum::Float8(value) => print_f64(*value, settings.extra_float_digits, out),
         Datum::Oid(value) => print_oid(*value, ty.oid, resolver, out),
         Datum::Numeric(value) => value.print(out),
+        Datum::Text(value) if ty.oid == Oid::CHAR => scalar::print_char(value, out),
         Datum::Text(value) => out.push_str(value),
         Datum::Bytes(value) => print_bytea(value, settings.bytea_output, out),
         Datum::Date(value) => value.print(settings, out),
@@ -97,8 +98,8 @@ pub fn datum_from_text(text: &str, ty: SqlType, settings: &FormatSettings, resol
         Physical::Int4 => parse_i32(text).map(Datum::Int4),
         Physical::Int8 => match ty.oid {
             Oid::MONEY => parse_money(text).map(Datum::Int8),
-            Oid::PG_LSN => scalar::parse_lsn(text).map(|value| Datum::Int8(value as i64)),
-            Oid::XID8 => Ok(Datum::Int8(integer::parse_c_unsigned(text) as i64)),
+            Oid::PG_LSN => scalar::parse_lsn(text).map(|value| Datum::Int8(unsigned::to_stored(value))),
+            Oid::XID8 => Ok(Datum::Int8(unsigned::to_stored(integer::parse_c_unsigned(text)))),
             _ => parse_i64(text).map(Datum::Int8),
         },
         Physical::Float4 => parse_f32(text).map(Datum::Float4),
@@ -152,7 +153,7 @@ fn string_from_text(text: &str, oid: Oid) -> Result<Datum> {
     match oid {
         Oid::JSON => crate::json::validate(text).map(|()| Datum::text(text)),
         Oid::NAME => Ok(Datum::text(truncate_name(text))),
-        Oid::CHAR => Ok(Datum::text(text.chars().next().map_or("", |first| &text[..first.len_utf8()]))),
+        Oid::CHAR => Ok(Datum::Text(scalar::parse_char(text).into())),
         Oid::TID => scalar::parse_tid(text).map(|tid| Datum::Text(tid.into())),
         // Neither is checked or interpreted by anything, so nothing is taken for one.
         Oid::XML => Err(Error::unsupported("type xml")),

@@ -14,7 +14,11 @@ use storage::{IndexShape, RowId, TableData, key::KeyOrder};
 use txn::LockMode;
 use types::{Datum, Error, Oid, Result, SqlState, SqlType};
 
-use super::{create_table::add_index, index_shape, object_names, strings};
+use super::{
+    create_table::add_index,
+    index_options::{self, refuse_included_options},
+    index_shape, object_names, strings,
+};
 use crate::session::{Outcome, Session, environment, utility::command};
 
 /// Access methods whose indexes the ordered tree serves. The others (gin, gist, brin, spgist) answer questions it cannot.
@@ -30,6 +34,7 @@ impl Session {
         }
         let method = if statement.access_method.is_empty() { "btree" } else { &statement.access_method };
         refuse_method(method, statement.unique)?;
+        index_options::refuse_shape_of_method(statement, method)?;
         let range = statement.relation.as_ref().ok_or_else(|| Error::internal("CREATE INDEX without a table"))?;
         let table = self.locked_relation(range, LockMode::ShareTable).await?;
         let Some(storage) = table.storage() else {
@@ -44,6 +49,7 @@ impl Session {
             }
             return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{}\" already exists", statement.idxname)));
         }
+        index_options::check_parameters(&statement.options, method)?;
         let environment = self.environment(names)?;
         let context = environment::eval_context(self, Arc::from([]))?;
         let (definition, column_names) = index_definition(statement, method, &table, &environment)?;
@@ -101,7 +107,7 @@ fn index_definition(
     let mut names: Vec<String> = Vec::new();
     for parameter in &statement.index_params {
         let Some(NodeEnum::IndexElem(element)) = &parameter.node else { continue };
-        let (column, name) = index_column(element, table, environment)?;
+        let (column, name) = index_column(element, method, table, environment)?;
         columns.push(column);
         names.push(distinct_name(&names, name));
     }
@@ -112,7 +118,10 @@ fn index_definition(
             Some(NodeEnum::IndexElem(element)) => Some(element),
             _ => None,
         })
-        .map(|element| attribute_position(table, &element.name))
+        .map(|element| {
+            refuse_included_options(element)?;
+            attribute_position(table, &element.name)
+        })
         .collect::<Result<Vec<_>>>()?;
     let mut all_names = names;
     all_names.extend(included.iter().map(|&position| table.attributes[position].name.to_string()));
@@ -121,7 +130,8 @@ fn index_definition(
         .as_deref()
         .map(|clause| {
             let columns = index_shape::row_columns(table);
-            definition_text::bind_condition(clause, &columns, ExpressionKind::IndexPredicate, environment)?;
+            let bound = definition_text::bind_condition(clause, &columns, ExpressionKind::IndexPredicate, environment)?;
+            refuse_mutable(&bound, "predicate")?;
             definition_text::deparse_expression(clause, &columns, ExpressionKind::IndexPredicate, environment)
         })
         .transpose()?;
@@ -154,7 +164,15 @@ fn attribute_position(table: &Relation, name: &str) -> Result<usize> {
         .ok_or_else(|| Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")))
 }
 
-fn index_column(element: &IndexElem, table: &Relation, environment: &Environment) -> Result<(IndexColumn, String)> {
+fn refuse_mutable(expression: &expr::Expr, part: &str) -> Result<()> {
+    if expression.any(&|part| matches!(part, expr::Expr::Call { function, .. } if function.volatility != 'i')) {
+        let message = format!("functions in index {part} must be marked IMMUTABLE");
+        return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
+    }
+    Ok(())
+}
+
+fn index_column(element: &IndexElem, method: &str, table: &Relation, environment: &Environment) -> Result<(IndexColumn, String)> {
     let (key, ty, collation, name) = match element.expr.as_deref() {
         None => {
             let position = attribute_position(table, &element.name)?;
@@ -165,12 +183,7 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
             let columns = index_shape::row_columns(table);
             let (node, collation) = without_collation(written)?;
             let bound = definition_text::bind_expression(node, &columns, ExpressionKind::IndexExpression, environment)?;
-            if bound.any(&|part| matches!(part, expr::Expr::Call { function, .. } if function.volatility != 'i')) {
-                return Err(Error::new(
-                    SqlState::INVALID_OBJECT_DEFINITION,
-                    "functions in index expression must be marked IMMUTABLE",
-                ));
-            }
+            refuse_mutable(&bound, "expression")?;
             let name = definition_text::column_name(written);
             let name = if name == "?column?" { "expr".to_owned() } else { name };
             let key = match &bound {
@@ -187,9 +200,15 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
         let message = format!("column \"{name}\" has pseudo-type {}", environment.names.format_type(ty));
         return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
     }
-    refuse_unordered(ty, environment)?;
     let collation = match strings(&element.collation).pop() {
-        Some(name) => super::create_table::collation_named(&name, None)?,
+        Some(name) => {
+            let collation = super::create_table::collation_named(&name, None)?;
+            if !binder::is_collatable(&environment.names, ty.oid) {
+                let message = format!("collations are not supported by type {}", environment.names.format_type(ty));
+                return Err(Error::new(SqlState::DATATYPE_MISMATCH, message));
+            }
+            collation
+        }
         None => collation,
     };
     let descending = SortByDir::try_from(element.ordering) == Ok(SortByDir::SortbyDesc);
@@ -198,7 +217,13 @@ fn index_column(element: &IndexElem, table: &Relation, environment: &Environment
         Ok(SortByNulls::SortbyNullsLast) => false,
         _ => descending,
     };
-    let operator_class = strings(&element.opclass).pop().map(Into::into);
+    let operator_class: Option<Arc<str>> = strings(&element.opclass).pop().map(Into::into);
+    match &operator_class {
+        Some(name) => index_options::check_operator_class(name, method, ty, &environment.names)?,
+        None => refuse_unordered(ty, environment)?,
+    }
+    index_options::refuse_options_of_class(element, operator_class.as_deref())?;
+    index_options::refuse_order_of_method(element, method)?;
     let column = IndexColumn { key, ty, order: KeyOrder { descending, nulls_first }, collation, operator_class };
     Ok((column, name))
 }

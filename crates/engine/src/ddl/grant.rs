@@ -24,6 +24,9 @@ use crate::{
     session::{Outcome, Session, utility::command},
 };
 
+/// In the order of their numbers.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"];
+
 /// What one GRANT or REVOKE gives or takes.
 struct Grant {
     is_grant: bool,
@@ -247,11 +250,16 @@ impl Session {
             NamedRelation::System(system) if system.kind == 'v' => "view",
             NamedRelation::System(_) => "table",
         };
+        let before = self.authority()?.acl(target);
         if !whole.is_empty() || columns.is_empty() {
             self.apply_grant(grant, target, acl_kind.all(), whole, grant.privileges.is_none(), object_word, relation.name())?;
         }
         if !grant.is_grant && !whole.and(Privileges::COLUMN).is_empty() {
-            self.revoke_from_columns(grant, &relation, whole.and(Privileges::COLUMN))?;
+            let privileges = whole.and(Privileges::COLUMN);
+            if let Some((acl, owner)) = before {
+                self.warn_of_columns(&relation, &acl, owner, privileges)?;
+            }
+            self.revoke_from_columns(grant, &relation, privileges)?;
         }
         for (privilege, names) in columns {
             for name in names {
@@ -259,6 +267,33 @@ impl Session {
                 let target = AclTarget::Column(relation.oid(), position);
                 self.apply_grant(grant, target, Privileges::COLUMN, privilege, false, object_word, relation.name())?;
             }
+        }
+        Ok(())
+    }
+
+    /// Says of each column, those of the system included, what cannot be revoked from it.
+    fn warn_of_columns(&mut self, relation: &NamedRelation, acl: &Acl, owner: Oid, privileges: Privileges) -> Result<()> {
+        let authority = self.authority()?;
+        let (_, options) = best_grantor(&authority, acl, owner, privileges, Privileges::COLUMN);
+        let moved = privileges.and(options);
+        let lacking = match moved.is_empty() {
+            true => "no privileges could be revoked for",
+            false if privileges != Privileges::COLUMN && moved != privileges => "not all privileges could be revoked for",
+            false => return Ok(()),
+        };
+        let (has_system_columns, columns): (bool, Vec<String>) = match relation {
+            NamedRelation::User(user) => {
+                let attributes = user.attributes.iter().filter(|attribute| !attribute.dropped);
+                (user.relkind() != 'v', attributes.map(|attribute| attribute.name.to_string()).collect())
+            }
+            NamedRelation::System(system) => {
+                (system.kind != 'v', system.columns.iter().map(|column| column.name.to_string()).collect())
+            }
+        };
+        let system = SYSTEM_COLUMNS.iter().filter(|_| has_system_columns).map(|name| (*name).to_owned());
+        for column in system.chain(columns) {
+            let message = format!("{lacking} column \"{column}\" of relation \"{}\"", relation.name());
+            self.warn(SqlState::WARNING_PRIVILEGE_NOT_REVOKED, &message);
         }
         Ok(())
     }
@@ -299,7 +334,7 @@ impl Session {
         let authority = self.authority()?;
         let Some((acl, owner)) = authority.acl(target) else { return Ok(()) };
         let (grantor, options) = best_grantor(&authority, &acl, owner, wanted, all);
-        let moved = self.checked(grant, &authority, &acl, (wanted, options, wants_all), (word, name))?;
+        let moved = self.checked(grant, &authority, &acl, (wanted, options, all, wants_all), (word, name))?;
         let acl = grant.applied(acl, owner, grantor, moved)?;
         let drop = matches!(target, AclTarget::Column(..)) && acl.items.is_empty();
         self.put_acl(target, (!drop).then_some(acl))
@@ -311,12 +346,12 @@ impl Session {
         grant: &Grant,
         authority: &Authority,
         acl: &Acl,
-        (wanted, options, wants_all): (Privileges, Privileges, bool),
+        (wanted, options, all, wants_all): (Privileges, Privileges, Privileges, bool),
         (word, name): (&str, &str),
     ) -> Result<Privileges> {
         if options.is_empty() && !authority.is_superuser() {
             let held = acl.privileges(|role| authority.holds(role)).or(acl.grantable(|role| authority.holds(role)));
-            if !held.has_any(wanted) {
+            if !held.has_any(all) {
                 return Err(denied(word, name));
             }
         }
@@ -355,7 +390,13 @@ impl Session {
         let authority = self.authority()?;
         let (acl, owner) = authority.database_acl(database.oid);
         let (grantor, options) = best_grantor(&authority, &acl, owner, wanted, Privileges::DATABASE);
-        let moved = self.checked(grant, &authority, &acl, (wanted, options, grant.privileges.is_none()), ("database", name))?;
+        let moved = self.checked(
+            grant,
+            &authority,
+            &acl,
+            (wanted, options, Privileges::DATABASE, grant.privileges.is_none()),
+            ("database", name),
+        )?;
         let acl = grant.applied(acl, owner, grantor, moved)?;
         self.change_roles(|roles| {
             let mut access = roles.database(database.oid);

@@ -1,6 +1,9 @@
 //! Prepared statements and portals: the extended protocol, SQL PREPARE, and embedded prepared statements.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use binder::parse::ParsedStatement;
 use executor::Reservation;
@@ -31,7 +34,33 @@ pub struct PreparedStatement {
     planned: parking_lot::Mutex<Option<Arc<Planned>>>,
     pub prepared_at: TimestampTz,
     pub from_sql: bool,
+    runs: Arc<PlanUses>,
     _memory: Reservation,
+}
+
+/// How often a prepared statement has run, as PostgreSQL would plan it: generic without parameters and after five runs with them.
+#[derive(Debug, Default)]
+pub struct PlanUses {
+    generic: AtomicI64,
+    custom: AtomicI64,
+}
+
+/// Runs that PostgreSQL plans with the parameters' values before it compares costs.
+const CUSTOM_PLANS: i64 = 5;
+
+impl PlanUses {
+    fn count(&self, has_parameters: bool) {
+        let custom = has_parameters && self.custom.load(Ordering::Relaxed) < CUSTOM_PLANS;
+        if custom { &self.custom } else { &self.generic }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn generic(&self) -> i64 {
+        self.generic.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn custom(&self) -> i64 {
+        self.custom.load(Ordering::Relaxed)
+    }
 }
 
 /// A statement with its parameters, being run.
@@ -149,6 +178,7 @@ impl Session {
             planned: parking_lot::Mutex::new(None),
             prepared_at: clock::now(),
             from_sql,
+            runs: Arc::default(),
             _memory: memory,
         };
         if let Some(statement) = statement {
@@ -196,8 +226,7 @@ impl Session {
             prepared_at: statement.prepared_at,
             parameter_types: statement.parameters.iter().map(|ty| ty.oid).collect(),
             from_sql: statement.from_sql,
-            generic_plans: 0,
-            custom_plans: 0,
+            plans: statement.runs.clone(),
         });
         self.shared.listed.lock().prepared = listed.collect();
     }
@@ -331,6 +360,7 @@ impl Session {
                 break planned;
             }
         };
+        statement.runs.count(!parameters.is_empty());
         Ok(self.run_planned(&planned, parameters).await?.until(deadline))
     }
 

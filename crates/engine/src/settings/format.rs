@@ -1,8 +1,9 @@
 //! The settings behind text forms: DateStyle, IntervalStyle, TimeZone, bytea_output, extra_float_digits.
 
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 use types::{
     FormatSettings, TimestampTz,
+    datetime::zone::zone_of_setting,
     format_settings::{ByteaOutput, DateOrder, DateStyle, IntervalStyle},
 };
 
@@ -86,39 +87,7 @@ pub(super) fn parse_bytea_output(text: &str) -> Option<ByteaOutput> {
     }
 }
 
-/// A time zone by name, abbreviation-free POSIX text, or hours east ("-8", "5.5"), with the name SHOW prints.
+/// A time zone by name, POSIX specification or hours east ("-8", "5.5"), with the name SHOW prints.
 pub(super) fn time_zone(text: &str) -> Option<(TimeZone, String)> {
-    let name = text.trim();
-    let seconds = match name.parse::<f64>() {
-        Ok(hours) => Some((hours * 3600.0) as i32),
-        Err(_) => shown_offset(name),
-    };
-    if let Some(seconds) = seconds {
-        let zone = TimeZone::fixed(Offset::from_seconds(seconds).ok()?);
-        let (sign, opposite) = if seconds < 0 { ('-', '+') } else { ('+', '-') };
-        let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() % 3600 / 60);
-        let shown = if minutes == 0 { format!("{hours:02}") } else { format!("{hours:02}:{minutes:02}") };
-        return Some((zone, format!("<{sign}{shown}>{opposite}{shown}")));
-    }
-    if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("default") || name.eq_ignore_ascii_case("local") {
-        return Some((TimeZone::UTC, "UTC".to_owned()));
-    }
-    if let Ok(zone) = TimeZone::get(name) {
-        let shown = zone.iana_name().unwrap_or(name).to_owned();
-        return Some((zone, shown));
-    }
-    TimeZone::posix(name).ok().map(|zone| (zone, name.to_owned()))
-}
-
-/// Seconds east of a fixed offset in the form that SHOW prints it, such as `<+10:30>-10:30`.
-fn shown_offset(name: &str) -> Option<i32> {
-    let (shown, _) = name.strip_prefix('<')?.split_once('>')?;
-    let (sign, digits) = shown.split_at_checked(1)?;
-    let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
-    let seconds = hours.parse::<i32>().ok()?.checked_mul(3600)?.checked_add(minutes.parse::<i32>().ok()?.checked_mul(60)?)?;
-    match sign {
-        "+" => Some(seconds),
-        "-" => Some(-seconds),
-        _ => None,
-    }
+    zone_of_setting(text).map(|(zone, name)| (zone, name.to_string()))
 }

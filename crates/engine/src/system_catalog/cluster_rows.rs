@@ -198,8 +198,8 @@ pub(super) fn pg_prepared_statements(context: &SystemContext, sink: &mut Sink) {
             Datum::TimestampTz(prepared.prepared_at),
             array(SqlType::REGTYPE, types),
             boolean(prepared.from_sql),
-            Datum::Int8(prepared.generic_plans),
-            Datum::Int8(prepared.custom_plans),
+            Datum::Int8(prepared.plans.generic()),
+            Datum::Int8(prepared.plans.custom()),
         ]);
     }
 }

@@ -365,9 +365,9 @@ fn int4_array(numbers: Vec<i32>) -> Datum {
     super::row::array(types::SqlType::INT4, numbers.into_iter().map(Datum::Int4).collect())
 }
 
-/// Transaction identifiers are 64 bits wide here; `bigint` and `xid8` hold them alike.
+/// A transaction's identifier as an xid8.
 fn transaction_id(id: u64) -> Datum {
-    Datum::Int8(i64::try_from(id).unwrap_or(i64::MAX))
+    Datum::Int8(types::unsigned::to_stored(id))
 }
 
 /// Encodings by PostgreSQL's numbers, as far as numbers of clients and servers go.

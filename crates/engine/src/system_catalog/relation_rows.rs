@@ -326,6 +326,13 @@ fn operator_classes() -> &'static [OperatorClass] {
     &CLASSES
 }
 
+/// The types that a method's operator classes of this name are for.
+pub(crate) fn operator_class_input_of(method: &str, name: &str) -> Vec<Oid> {
+    let method = access_method(method);
+    let named = operator_classes().iter().filter(|class| class.method == method && class.name == name);
+    named.map(|class| class.input).collect()
+}
+
 /// The operator class of an index column: the named one, else the default of its type.
 pub(super) fn operator_class(context: &SystemContext, index: &IndexDefinition, column: &catalog::IndexColumn) -> OperatorClass {
     let method = access_method(&index.method);

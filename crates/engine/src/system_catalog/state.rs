@@ -151,8 +151,7 @@ pub struct PreparedFacts {
     pub prepared_at: TimestampTz,
     pub parameter_types: Vec<Oid>,
     pub from_sql: bool,
-    pub generic_plans: i64,
-    pub custom_plans: i64,
+    pub plans: std::sync::Arc<crate::session::PlanUses>,
 }
 
 /// An open cursor of the session (pg_cursors).

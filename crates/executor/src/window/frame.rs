@@ -118,8 +118,11 @@ impl CompiledFrame {
     fn edge(&self, bound: &Bound, starting: bool, sorted: &Sorted, window: &Window, run: &Run) -> Result<Vec<usize>> {
         let mut edges = Vec::with_capacity(sorted.batch.len);
         let ranged = match bound {
-            Bound::Offset { offset, moved: Some(moved), .. } => {
+            Bound::Offset { offset, preceding, moved: Some(moved) } => {
                 self.offset(offset, starting, &sorted.batch, run)?;
+                if let Some(edges) = self.integer_edge(offset, *preceding, starting, sorted, run)? {
+                    return Ok(edges);
+                }
                 return self.range_edge(moved, starting, sorted, run);
             }
             Bound::Offset { offset, preceding, .. } => Some((self.offset(offset, starting, &sorted.batch, run)?, *preceding)),
@@ -178,11 +181,52 @@ impl CompiledFrame {
                 Datum::Int2(value) => usize::try_from(value).map_err(|_| negative()),
                 Datum::Float4(value) if value < 0.0 || value.is_nan() => Err(negative()),
                 Datum::Float8(value) if value < 0.0 || value.is_nan() => Err(negative()),
-                Datum::Numeric(value) if value.signum() < 0 => Err(negative()),
+                Datum::Numeric(value) if value.signum() < 0 || value.is_nan() => Err(negative()),
                 Datum::Interval(value) if value.microseconds < 0 || value.days < 0 || value.months < 0 => Err(negative()),
                 _ => Ok(0),
             })
             .collect()
+    }
+
+    /// RANGE with an offset over integers, which never leave their range: where the sum would, the frame just ends. None for other keys.
+    fn integer_edge(
+        &self,
+        offset: &Typed,
+        preceding: bool,
+        starting: bool,
+        sorted: &Sorted,
+        run: &Run,
+    ) -> Result<Option<Vec<usize>>> {
+        let Some((key, order, _)) = &self.key else { return Ok(None) };
+        let column = key.column(&sorted.batch, &run.context)?;
+        if !matches!(column.data(), ColumnData::Int2(_) | ColumnData::Int4(_) | ColumnData::Int8(_)) {
+            return Ok(None);
+        }
+        let offsets = offset.vector(&sorted.batch, &run.context)?;
+        let keys: Vec<Option<i128>> = (0..sorted.batch.len).map(|row| integer(&column.datum(row))).collect();
+        // Rising as the keys are ordered.
+        let place = |key: Option<i128>| {
+            let value = key.unwrap_or(0);
+            (key.is_none() != order.nulls_first, if order.descending { -value } else { value })
+        };
+        let bounds: Vec<_> = keys
+            .iter()
+            .enumerate()
+            .map(|(row, key)| {
+                let distance = integer(&offsets.datum(row)).unwrap_or(0);
+                let distance = if preceding == order.descending { distance } else { -distance };
+                place(key.map(|key| key + distance))
+            })
+            .collect();
+        let mut edges = Vec::with_capacity(keys.len());
+        for partition in sorted.partitions.windows(2) {
+            let (first, last) = (partition[0], partition[1]);
+            let own = &keys[first..last];
+            edges.extend(bounds[first..last].iter().map(|bound| {
+                first + own.partition_point(|key| if starting { place(*key) < *bound } else { place(*key) <= *bound })
+            }));
+        }
+        Ok(Some(edges))
     }
 
     /// RANGE with an offset: by looking the moved key up among the partition's keys.
@@ -190,7 +234,7 @@ impl CompiledFrame {
         let Some((key, order, trimmed)) = &self.key else {
             return Err(Error::internal("RANGE with an offset needs one ordering key"));
         };
-        let bounds = moved.column(&sorted.batch, &run.context)?;
+        let mut bounds = moved.column(&sorted.batch, &run.context)?;
         let mut keys = key.column(&sorted.batch, &run.context)?;
         if let (ColumnData::Date(dates), ColumnData::Timestamp(_)) = (keys.data(), bounds.data()) {
             let stamps = dates.iter().map(|date| match date.0 {
@@ -199,6 +243,19 @@ impl CompiledFrame {
                 days => Timestamp(i64::from(days) * 86_400_000_000),
             });
             keys = std::sync::Arc::new(storage::FixedType::column(stamps.collect(), keys.validity().cloned()));
+        }
+        if let ColumnData::Float8(values) = bounds.data()
+            && values.iter().any(|value| value.is_nan())
+        {
+            // Infinity moved by infinity: every number is near enough.
+            let everything = if starting == order.descending { f64::INFINITY } else { f64::NEG_INFINITY };
+            let is_nan = |row: usize| {
+                matches!(keys.datum(row), Datum::Float4(key) if key.is_nan())
+                    || matches!(keys.datum(row), Datum::Float8(key) if key.is_nan())
+            };
+            let mended = values.iter().enumerate();
+            let mended = mended.map(|(row, value)| if value.is_nan() && !is_nan(row) { everything } else { *value });
+            bounds = std::sync::Arc::new(storage::FixedType::column(mended.collect(), bounds.validity().cloned()));
         }
         let encode = |column: &Column| {
             (0..sorted.batch.len)
@@ -220,6 +277,15 @@ impl CompiledFrame {
             );
         }
         Ok(edges)
+    }
+}
+
+fn integer(datum: &Datum) -> Option<i128> {
+    match datum {
+        Datum::Int2(value) => Some(i128::from(*value)),
+        Datum::Int4(value) => Some(i128::from(*value)),
+        Datum::Int8(value) => Some(i128::from(*value)),
+        _ => None,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Casts between numbers, and between strings of different kinds: pg_cast's functions.
 
-use types::{Error, Numeric, Oid, Result, SqlState};
+use types::{
+    Error, Numeric, Oid, Result, SqlState,
+    text_format::{parse_char, print_char},
+};
 
 use super::{
     Function,
@@ -118,15 +121,15 @@ fn strings() -> Vec<Function> {
         strict!("name_text", |a: &str| a.to_owned()),
         strict!("name_bpchar", |a: &str| a.to_owned()),
         strict!("bpchar_name", |a: &str| as_name(trimmed_blanks(a)).to_owned()),
-        strict!("char_text", |a: &str| a.to_owned()),
-        strict!("char_bpchar", |a: &str| a.to_owned()),
-        strict!("text_char", |a: &str| a.chars().next().map_or(String::new(), String::from)),
-        strict!("chartoi4", |a: &str| a.bytes().next().map_or(0, |byte| byte as i8 as i32)),
+        strict!("char_text", |a: &str| char_text(a)),
+        strict!("char_bpchar", |a: &str| char_text(a)),
+        strict!("text_char", |a: &str| parse_char(a)),
+        // "char" is signed here, though it orders as if it were not.
+        strict!("chartoi4", |a: &str| a.chars().next().map_or(0, |byte| i32::from(byte as u32 as i8))),
         strict!("i4tochar", |a: i32| -> Result<String> {
             match i8::try_from(a) {
                 Ok(0) => Ok(String::new()),
-                Ok(value) if value > 0 => Ok(char::from(value as u8).to_string()),
-                Ok(_) => Err(Error::unsupported("a \"char\" that is not an ASCII character")),
+                Ok(value) => Ok(char::from(value as u8).to_string()),
                 Err(_) => Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "\"char\" out of range")),
             }
         }),
@@ -148,6 +151,13 @@ fn strings() -> Vec<Function> {
             Ok(value)
         }),
     ]
+}
+
+/// A "char" as the text that it prints as.
+fn char_text(value: &str) -> String {
+    let mut out = String::new();
+    print_char(value, &mut out);
+    out
 }
 
 /// The first `limit` characters. What is cut off must be blanks, unless the cast is explicit.

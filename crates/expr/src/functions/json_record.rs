@@ -59,12 +59,25 @@ pub(super) fn populate_record(cx: &Arguments<'_>, row: usize) -> Result<Option<R
         Datum::Record(record) => Some(record),
         _ => None,
     };
+    refuse_scalar_base(cx.site.argument_types.first(), cx.context, cx.site.function.name)?;
     let shape = shape_of(base.as_deref(), cx.site.ty, cx.context)?;
     let argument = cx.datum(1, row);
     match document(&argument)? {
-        Some(json) => fill(Source::new(&json, &argument), base.as_deref(), &shape, cx.context, "populate_record").map(Some),
+        Some(json) => fill(Source::new(&json, &argument), base.as_deref(), &shape, cx.context, "populate_composite").map(Some),
         None => Ok(base.map(|base| (*base).clone())),
     }
+}
+
+/// 42804 when the base of json_populate_record is no row, whatever its value.
+pub fn refuse_scalar_base(ty: Option<&SqlType>, context: &EvalContext, function: &str) -> Result<()> {
+    let Some(ty) = ty else { return Ok(()) };
+    let resolver = &context.resolver;
+    let base = resolver.domain_base(ty.oid).unwrap_or(*ty);
+    if base.oid == Oid::RECORD || resolver.composite_fields(base.oid).is_some() {
+        return Ok(());
+    }
+    let message = format!("first argument of {function} must be a row type");
+    Err(Error::new(SqlState::DATATYPE_MISMATCH, message))
 }
 
 /// json_to_record as a scalar: only where the call's type is a named one; a column definition list makes it a set.
@@ -72,7 +85,7 @@ pub(super) fn to_record(cx: &Arguments<'_>, row: usize) -> Result<Option<Record>
     let shape = shape_of(None, cx.site.ty, cx.context)?;
     let argument = cx.datum(0, row);
     match document(&argument)? {
-        Some(json) => fill(Source::new(&json, &argument), None, &shape, cx.context, "populate_record").map(Some),
+        Some(json) => fill(Source::new(&json, &argument), None, &shape, cx.context, "populate_composite").map(Some),
         None => Ok(None),
     }
 }
@@ -124,7 +137,7 @@ pub fn convert(json: Source<'_>, ty: SqlType, context: &EvalContext) -> Result<D
         && let Jsonb::Object(_) = json.value
     {
         let shape = Shape { type_oid: ty.oid, names, types };
-        return Ok(Datum::Record(Arc::new(fill(json, None, &shape, context, "populate_record")?)));
+        return Ok(Datum::Record(Arc::new(fill(json, None, &shape, context, "populate_composite")?)));
     }
     let text = json.value.to_text().unwrap_or_default();
     let value = datum_from_text(&text, ty.with_typmod(-1), &context.format, &*context.resolver)?;

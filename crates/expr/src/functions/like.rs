@@ -64,7 +64,8 @@ fn matches(text: &[u8], pattern: &[u8], characters: bool) -> Result<bool> {
                 p += 1;
                 true
             }
-            Some(b'\\') => {
+            // As in PostgreSQL, a pattern's bad end is only seen by a text that gets there.
+            Some(b'\\') if at < text.len() => {
                 let literal = *pattern.get(p + 1).ok_or_else(ends_with_escape)?;
                 let same = text.get(at) == Some(&literal);
                 if same {

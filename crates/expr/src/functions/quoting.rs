@@ -1,7 +1,7 @@
 //! Values as parts of text: quote_*, format(), concat() and parse_ident().
 
 use catalog::type_names::{quote_identifier, quote_literal};
-use types::{Array, Datum, Error, Result, SqlState, SqlType, text_format::datum_to_text};
+use types::{Array, Datum, Error, Oid, Result, SqlState, SqlType, text_format::datum_to_text};
 
 use super::{
     Arguments, Function,
@@ -12,8 +12,11 @@ use super::{
 pub fn functions() -> Vec<Function> {
     vec![
         strict!("quote_ident", |a: &str| quote_identifier(a).into_owned()),
-        rows("quote_literal", |cx, row| quote_literal(&cx.text_of(0, row))),
-        rows("quote_nullable", |cx, row| if cx.is_null(0, row) { "NULL".to_owned() } else { quote_literal(&cx.text_of(0, row)) }),
+        rows("quote_literal", |cx, row| quote_literal(&as_text(cx, 0, row))),
+        rows(
+            "quote_nullable",
+            |cx, row| if cx.is_null(0, row) { "NULL".to_owned() } else { quote_literal(&as_text(cx, 0, row)) },
+        ),
         rows("text_concat", |cx, row| {
             (0..cx.count()).filter(|&at| !cx.is_null(at, row)).map(|at| cx.text_of(at, row)).collect::<String>()
         }),
@@ -22,12 +25,20 @@ pub fn functions() -> Vec<Function> {
             let parts: Vec<String> = (1..cx.count()).filter(|&at| !cx.is_null(at, row)).map(|at| cx.text_of(at, row)).collect();
             Some(parts.join(separator))
         }),
-        rows("textanycat", |cx, row| cx.text_of(0, row) + &cx.text_of(1, row)),
-        rows("anytextcat", |cx, row| cx.text_of(0, row) + &cx.text_of(1, row)),
+        rows("textanycat", |cx, row| cx.text_of(0, row) + &as_text(cx, 1, row)),
+        rows("anytextcat", |cx, row| as_text(cx, 0, row) + &cx.text_of(1, row)),
         rows("text_format", format),
         rows("text_format_nv", format),
         strict!("parse_ident", |a: &str, strict: bool| parse_ident(a, strict)),
     ]
+}
+
+/// An argument as a cast to text gives it, which differs from its text form for booleans.
+fn as_text(cx: &Arguments<'_>, argument: usize, row: usize) -> String {
+    match cx.datum(argument, row) {
+        Datum::Bool(value) => value.to_string(),
+        _ => cx.text_of(argument, row),
+    }
 }
 
 impl Arguments<'_> {
@@ -35,11 +46,13 @@ impl Arguments<'_> {
     pub fn text_of(&self, argument: usize, row: usize) -> String {
         let mut out = String::new();
         let datum = self.datum(argument, row);
-        if let Datum::Text(text) = &datum {
+        let ty = self.site.argument_types.get(argument).copied().unwrap_or(SqlType::TEXT);
+        if let Datum::Text(text) = &datum
+            && ty.oid != Oid::CHAR
+        {
             return text.as_ref().to_owned();
         }
         if !datum.is_null() {
-            let ty = self.site.argument_types.get(argument).copied().unwrap_or(SqlType::TEXT);
             datum_to_text(&datum, ty, &self.context.format, &*self.context.resolver, &mut out);
         }
         out

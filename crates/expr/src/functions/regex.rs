@@ -1,12 +1,21 @@
-//! PostgreSQL's regular expressions on top of fancy-regex.
+//! PostgreSQL's regular expressions: POSIX's longest matches with Perl's escapes and lazy quantifiers, as Henry Spencer defined them.
 //!
-//! An expression is translated ([`translate`]) and kept compiled per thread. Known difference: where PostgreSQL takes the longest of
-//! several alternatives, the first that matches is taken, and a quantifier's greediness is its own rather than the whole expression's.
+//! An expression is read into a tree ([`parser`], [`tree`]) and matched by automata and dissection ([`automaton`], [`matcher`]). It is kept
+//! compiled per thread.
 
-mod translate;
+mod automaton;
+mod matcher;
+mod parser;
+mod tree;
 
-use std::{cell::RefCell, collections::HashMap, ops::Range, rc::Rc};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+    ops::Range,
+    rc::Rc,
+};
 
+use matcher::Matcher;
 use types::{Error, Result, SqlState};
 
 use super::room::{Growth, MATCH_BYTES};
@@ -25,6 +34,8 @@ pub struct Flags {
     pub expanded: bool,
     /// The expression is a plain string.
     pub literal: bool,
+    /// POSIX's extended expressions: a backslash makes a character itself, and nothing is lazy.
+    pub without_escapes: bool,
 }
 
 impl Flags {
@@ -34,6 +45,7 @@ impl Flags {
         for letter in letters.chars() {
             match letter {
                 'g' => flags.global = true,
+                'b' => return Err(Error::unsupported("a basic regular expression (option \"b\")")),
                 _ if flags.set(letter) => {}
                 _ => {
                     let message = format!("invalid regular expression option: \"{letter}\"");
@@ -55,8 +67,8 @@ impl Flags {
             's' => (self.newline_stops, self.newline_anchors) = (false, false),
             'x' => self.expanded = true,
             't' => self.expanded = false,
-            'q' => self.literal = true,
-            'b' | 'e' => {}
+            'q' => (self.literal, self.without_escapes) = (true, false),
+            'e' => (self.literal, self.without_escapes) = (false, true),
             _ => return false,
         }
         true
@@ -65,7 +77,13 @@ impl Flags {
 
 /// A compiled expression.
 pub struct Regex {
-    compiled: fancy_regex::Regex,
+    pattern: String,
+    flags: Flags,
+    /// For texts of ASCII, or any when it does not ask for borders of words.
+    matcher: Matcher,
+    has_word_borders: bool,
+    /// For other texts; made when first needed.
+    unicode: OnceCell<Matcher>,
     pub group_count: usize,
 }
 
@@ -86,10 +104,7 @@ impl Regex {
         if let Some(found) = CACHE.with(|cache| cache.borrow().get(&key).cloned()) {
             return Ok(found);
         }
-        let translated = translate::translate(pattern, flags)?;
-        let compiled = fancy_regex::Regex::new(&translated).map_err(|error| invalid(&error.to_string()))?;
-        let group_count = compiled.captures_len() - 1;
-        let regex = Rc::new(Regex { compiled, group_count });
+        let regex = Rc::new(Regex::compile(pattern, flags)?);
         CACHE.with(|cache| {
             let mut cache = cache.borrow_mut();
             if cache.len() >= CACHED {
@@ -100,17 +115,32 @@ impl Regex {
         Ok(regex)
     }
 
+    fn compile(pattern: &str, flags: Flags) -> Result<Regex> {
+        let parsed = parser::parse(pattern, flags, true)?;
+        let (group_count, has_word_borders) = (parsed.group_count, parsed.has_word_borders);
+        let matcher = Matcher::new(parsed.tree, parsed.ignore_case, group_count)?;
+        Ok(Regex { pattern: pattern.to_owned(), flags, matcher, has_word_borders, unicode: OnceCell::new(), group_count })
+    }
+
+    fn matcher_for(&self, text: &str) -> Result<&Matcher> {
+        if !self.has_word_borders || text.is_ascii() {
+            return Ok(&self.matcher);
+        }
+        if let Some(matcher) = self.unicode.get() {
+            return Ok(matcher);
+        }
+        let parsed = parser::parse(&self.pattern, self.flags, false)?;
+        let matcher = Matcher::new(parsed.tree, parsed.ignore_case, parsed.group_count)?;
+        Ok(self.unicode.get_or_init(|| matcher))
+    }
+
     pub fn is_match(&self, text: &str) -> Result<bool> {
-        self.compiled.is_match(text).map_err(too_complex)
+        self.matcher_for(text)?.is_match(text)
     }
 
     /// The first match that begins at this byte or after.
     pub fn find_from(&self, text: &str, start: usize) -> Result<Option<Match>> {
-        if start > text.len() {
-            return Ok(None);
-        }
-        let found = self.compiled.captures_from_pos(text, start).map_err(too_complex)?;
-        Ok(found.map(|captures| (0..captures.len()).map(|group| captures.get(group).map(|part| part.range())).collect()))
+        self.matcher_for(text)?.find_from(text, start)
     }
 
     /// All matches from this byte on, in order and apart from each other. `for_split` leaves out empty ones at the ends of the text and
@@ -142,10 +172,6 @@ impl Regex {
 /// The byte after the character at this one; past the end when there is none.
 pub fn next_character(text: &str, at: usize) -> usize {
     at + text[at..].chars().next().map_or(1, char::len_utf8)
-}
-
-fn too_complex(error: fancy_regex::Error) -> Error {
-    Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("regular expression failed: {error}"))
 }
 
 /// 2201B with PostgreSQL's words for what is wrong.

@@ -268,7 +268,11 @@ fn replacing() -> Vec<Function> {
         let given = number(cx, 4, row, "n", 0, 1)?;
         let flags = flags(cx, 5, row)?;
         let n = if cx.count() <= 4 && flags.global { 0 } else { given };
-        let Some(start) = byte_of(text, start) else { return Ok(text.to_owned()) };
+        let Some(start) = byte_of(text, start) else {
+            // The expression still has to be one.
+            Regex::new(cx.get::<&str>(1, row), flags)?;
+            return Ok(text.to_owned());
+        };
         replace(cx.context, text, (cx.get::<&str>(1, row), flags), cx.get::<&str>(2, row), start, n)
     };
     vec![

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::UserTypeKind;
-use types::{Array, Datum, EnumLabel, Error, Oid, Result, SqlState, SqlType};
+use types::{Array, Datum, EnumLabel, Error, Numeric, Oid, Result, SqlState, SqlType, unsigned};
 
 use super::{
     Function,
@@ -14,6 +14,7 @@ use super::{
 pub fn functions() -> Vec<Function> {
     let mut functions = Vec::new();
     oids(&mut functions);
+    unsigned_integers(&mut functions);
     uuids(&mut functions);
     enums(&mut functions);
     money(&mut functions);
@@ -35,14 +36,7 @@ fn oids(functions: &mut Vec<Function>) {
         // Also the comparison of an xid with an integer.
         rows("xideq", |cx, row| number(cx, 0, row) == number(cx, 1, row)),
         rows("xidneq", |cx, row| number(cx, 0, row) != number(cx, 1, row)),
-        kernel2("xid8eq", |a: i64, b: i64| a == b),
-        kernel2("xid8ne", |a: i64, b: i64| a != b),
-        kernel2("xid8lt", |a: i64, b: i64| (a as u64) < b as u64),
-        kernel2("xid8le", |a: i64, b: i64| a as u64 <= b as u64),
-        kernel2("xid8gt", |a: i64, b: i64| a as u64 > b as u64),
-        kernel2("xid8ge", |a: i64, b: i64| a as u64 >= b as u64),
-        kernel2("xid8cmp", |a: i64, b: i64| (a as u64).cmp(&(b as u64)) as i32),
-        strict!("xid8toxid", |a: i64| Oid(a as u32)),
+        strict!("xid8toxid", |a: i64| Oid(unsigned::of_stored(a) as u32)),
     ]);
 }
 
@@ -52,6 +46,71 @@ fn number(cx: &Arguments<'_>, argument: usize, row: usize) -> u32 {
         Datum::Int4(value) => value as u32,
         _ => 0,
     }
+}
+
+/// xid8 and pg_lsn, whose stored integers have the order of the values.
+fn unsigned_integers(functions: &mut Vec<Function>) {
+    for [eq, ne, lt, le, gt, ge, cmp, larger, smaller] in [
+        ["xid8eq", "xid8ne", "xid8lt", "xid8le", "xid8gt", "xid8ge", "xid8cmp", "xid8_larger", "xid8_smaller"],
+        [
+            "pg_lsn_eq",
+            "pg_lsn_ne",
+            "pg_lsn_lt",
+            "pg_lsn_le",
+            "pg_lsn_gt",
+            "pg_lsn_ge",
+            "pg_lsn_cmp",
+            "pg_lsn_larger",
+            "pg_lsn_smaller",
+        ],
+    ] {
+        functions.extend([
+            kernel2(eq, |a: i64, b: i64| a == b),
+            kernel2(ne, |a: i64, b: i64| a != b),
+            kernel2(lt, |a: i64, b: i64| a < b),
+            kernel2(le, |a: i64, b: i64| a <= b),
+            kernel2(gt, |a: i64, b: i64| a > b),
+            kernel2(ge, |a: i64, b: i64| a >= b),
+            kernel2(cmp, |a: i64, b: i64| a.cmp(&b) as i32),
+            kernel2(larger, |a: i64, b: i64| a.max(b)),
+            kernel2(smaller, |a: i64, b: i64| a.min(b)),
+        ]);
+    }
+    functions.extend([
+        strict!("pg_lsn_mi", |a: i64, b: i64| unsigned_numeric(a)?.sub(&unsigned_numeric(b)?)),
+        strict!("pg_lsn_pli", |a: i64, b: Numeric| moved_position(a, b, "add NaN to", Numeric::add)),
+        strict!("numeric_pl_pg_lsn", |a: Numeric, b: i64| moved_position(b, a, "add NaN to", Numeric::add)),
+        strict!("pg_lsn_mii", |a: i64, b: Numeric| moved_position(a, b, "subtract NaN from", Numeric::sub)),
+        strict!("numeric_pg_lsn", |a: Numeric| position_of(a)),
+    ]);
+}
+
+fn unsigned_numeric(stored: i64) -> Result<Numeric> {
+    Numeric::parse(&unsigned::of_stored(stored).to_string())
+}
+
+/// A log position moved by a number of bytes.
+fn moved_position(
+    stored: i64,
+    bytes: &Numeric,
+    refusal: &str,
+    moved: impl Fn(&Numeric, &Numeric) -> Result<Numeric>,
+) -> Result<i64> {
+    if bytes.is_nan() {
+        let message = format!("cannot {refusal} pg_lsn");
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    position_of(&moved(&unsigned_numeric(stored)?, bytes)?)
+}
+
+fn position_of(value: &Numeric) -> Result<i64> {
+    if value.is_nan() || value.is_infinite() {
+        let what = if value.is_nan() { "NaN" } else { "infinity" };
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, format!("cannot convert {what} to pg_lsn")));
+    }
+    let whole = value.round(0)?.to_string();
+    let out_of_range = || Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "pg_lsn out of range");
+    whole.parse().map(unsigned::to_stored).map_err(|_| out_of_range())
 }
 
 fn uuids(functions: &mut Vec<Function>) {
@@ -159,8 +218,8 @@ fn money(functions: &mut Vec<Function>) {
         }),
         checked1("int8_cash", |a: i64| a.overflowing_mul(100), super::integer::bigint_out_of_range),
         checked1("int4_cash", |a: i32| (a as i64).overflowing_mul(100), money_out_of_range),
-        strict!("cash_numeric", |a: i64| types::Numeric::from_parts(a, 2)),
-        strict!("numeric_cash", |a: types::Numeric| a.mul(&types::Numeric::from(100_i64))?.to_i64()),
+        strict!("cash_numeric", |a: i64| Numeric::from_parts(a, 2)),
+        strict!("numeric_cash", |a: Numeric| a.mul(&types::Numeric::from(100_i64))?.to_i64()),
     ]);
 }
 
@@ -169,9 +228,6 @@ fn divide(a: i64, b: i64) -> Result<i64> {
 }
 
 fn hundredths(value: f64) -> Result<i64> {
-    if value.is_infinite() {
-        return Err(super::float::overflow());
-    }
     let rounded = value.round_ties_even();
     if rounded.is_nan() || !(-9223372036854775808.0..9223372036854775808.0).contains(&rounded) {
         return Err(money_out_of_range());

@@ -322,7 +322,7 @@ fn unistr(text: &str) -> Result<String> {
                 result.push(char::from_u32(combined).ok_or_else(bad_pair)?);
             }
             (Some(_), _) | (None, 0xDC00..=0xDFFF) => return Err(bad_pair()),
-            (None, 0) => return Err(Error::new(SqlState::SYNTAX_ERROR, "invalid Unicode code point: 0000")),
+            (None, 0) => return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "invalid Unicode code point: 0000")),
             (None, code) => match char::from_u32(code) {
                 Some(character) => result.push(character),
                 None => return Err(Error::new(SqlState::SYNTAX_ERROR, format!("invalid Unicode code point: {code:04X}"))),

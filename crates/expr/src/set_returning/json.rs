@@ -143,7 +143,7 @@ pub(super) fn records(call: &Call<'_>, name: &str) -> Result<Rows> {
         if name.ends_with("set") && !matches!(object.value, Jsonb::Object(_)) {
             return Err(invalid(format!("argument of {name} must be an array of objects")));
         }
-        rows.push(json_record::fill(object, base, &shape, call.context, "populate_record")?.fields);
+        rows.push(json_record::fill(object, base, &shape, call.context, "populate_composite")?.fields);
     }
     Ok(Box::new(rows.into_iter().map(Ok)))
 }

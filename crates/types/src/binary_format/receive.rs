@@ -22,6 +22,9 @@ pub(super) fn receive(reader: &mut Reader, ty: SqlType, resolver: &dyn TypeResol
         Physical::Bool => Datum::Bool(reader.byte()? != 0),
         Physical::Int2 => Datum::Int2(reader.i16()?),
         Physical::Int4 => Datum::Int4(reader.i32()?),
+        Physical::Int8 if matches!(ty.oid, Oid::XID8 | Oid::PG_LSN) => {
+            Datum::Int8(crate::unsigned::to_stored(reader.i64()?.cast_unsigned()))
+        }
         Physical::Int8 => Datum::Int8(reader.i64()?),
         Physical::Float4 => Datum::Float4(f32::from_bits(reader.u32()?)),
         Physical::Float8 => Datum::Float8(f64::from_bits(reader.i64()? as u64)),

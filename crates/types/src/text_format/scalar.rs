@@ -58,6 +58,28 @@ pub fn print_uuid(value: &[u8; 16], out: &mut String) {
     out.push_str(uuid::Uuid::from_bytes(*value).hyphenated().encode_lower(&mut buffer));
 }
 
+/// Reads a "char": one byte, held as the character of that number. `\\ooo` gives it in octal; of anything else, the first byte counts.
+pub fn parse_char(text: &str) -> String {
+    let octal = |digit: &u8| (b'0'..=b'7').contains(digit).then(|| u32::from(digit - b'0'));
+    let byte = match text.as_bytes() {
+        [b'\\', high @ b'0'..=b'3', middle, low] => {
+            octal(high).zip(octal(middle)).zip(octal(low)).map(|((a, b), c)| a * 64 + b * 8 + c)
+        }
+        _ => None,
+    };
+    let byte = byte.or_else(|| text.bytes().next().map(u32::from)).unwrap_or(0);
+    char::from_u32(byte).filter(|character| *character != '\0').map_or_else(String::new, String::from)
+}
+
+/// Appends the text of a "char": bytes outside ASCII in octal.
+pub fn print_char(value: &str, out: &mut String) {
+    match value.chars().next() {
+        Some(byte) if !byte.is_ascii() => write!(out, "\\{:03o}", u32::from(byte)).expect("a String takes everything"),
+        Some(byte) => out.push(byte),
+        None => {}
+    }
+}
+
 /// Reads `(block,offset)` and spells it without blanks. Error: 22P02.
 pub(super) fn parse_tid(text: &str) -> Result<String> {
     let parse = || {

@@ -1,6 +1,6 @@
 //! Sizes of relations and databases, and how sizes print and read.
 
-use types::{Datum, Error, Oid, Result, SqlState};
+use types::{Datum, Error, Numeric, Oid, Result, SqlState};
 
 use super::Arguments;
 use crate::system_catalog::{
@@ -93,38 +93,52 @@ fn pretty_numeric(given: Arguments) -> Result<Datum> {
     }
 }
 
-/// Reads `1.5 GB`.
+/// Reads `1.5 GB`: a number as numeric reads it, then a unit.
 fn bytes(size: &str) -> Result<i64> {
     let invalid = || Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("invalid size: \"{size}\""));
-    let trimmed = size.trim();
-    let end = trimmed.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-'))).unwrap_or(trimmed.len());
+    let trimmed = size.trim_matches(|c: char| c.is_ascii_whitespace());
+    let end = number_length(trimmed).ok_or_else(invalid)?;
     let (number, unit) = trimmed.split_at(end);
-    let unit = unit.trim();
+    let unit = unit.trim_start();
     let power = match unit.to_ascii_lowercase().as_str() {
         "" | "bytes" | "b" => 0,
         lower => match UNITS.iter().position(|known| known.eq_ignore_ascii_case(lower)) {
             Some(at) => at + 1,
-            None if number.is_empty() => return Err(invalid()),
             None => {
                 let hint = "Valid units are \"bytes\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".";
                 return Err(invalid().detail(format!("Invalid size unit: \"{unit}\".")).hint(hint));
             }
         },
     };
-    let negative = number.starts_with('-');
-    let digits = number.trim_start_matches(['+', '-']);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.contains(['.', '+', '-']) || whole.contains(['+', '-']) {
-        return Err(invalid());
+    let multiplier = Numeric::from(1_i64 << (10 * power));
+    Numeric::parse(number)?.mul(&multiplier)?.to_i64()
+}
+
+/// Bytes of the number that a text begins with: `[+-]digits[.digits][e[+-]digits]`. None when it begins with none.
+fn number_length(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let digits = |from: usize| bytes.get(from..).map_or(0, |rest| rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+    let sign = |at: usize| usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
+    let mut end = sign(0);
+    let whole = digits(end);
+    end += whole;
+    let mut fraction = 0;
+    if bytes.get(end) == Some(&b'.') {
+        fraction = digits(end + 1);
+        end += 1 + fraction;
     }
-    let out_of_range = || Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "bigint out of range");
-    let fraction = &fraction[..fraction.len().min(18)];
-    let scale = 10i128.pow(u32::try_from(fraction.len()).unwrap_or(0));
-    let mantissa: i128 = format!("0{whole}{fraction}").parse().map_err(|_| out_of_range())?;
-    let multiplier = 1i128 << (10 * power);
-    let scaled = mantissa.checked_mul(multiplier).ok_or_else(out_of_range)?;
-    let rounded = (scaled + scale / 2) / scale;
-    i64::try_from(if negative { -rounded } else { rounded }).map_err(|_| out_of_range())
+    if whole + fraction == 0 {
+        return None;
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let exponent = end + 1 + sign(end + 1);
+        let length = digits(exponent);
+        // Without digits the letter begins the unit.
+        if length > 0 {
+            end = exponent + length;
+        }
+    }
+    Some(end)
 }
 
 #[cfg(test)]
@@ -151,6 +165,9 @@ mod tests {
         assert_eq!(bytes("10 kB").expect("valid"), 10240);
         assert_eq!(bytes("1.5GB").expect("valid"), 1610612736);
         assert_eq!(bytes(" -3 mb ").expect("valid"), -3145728);
+        assert_eq!(bytes("1.5e3 kb").expect("valid"), 1536000);
+        assert_eq!(bytes("9e18 kB").expect_err("too large").message(), "bigint out of range");
+        assert_eq!(bytes("++1").expect_err("two signs").message(), "invalid size: \"++1\"");
         assert_eq!(bytes("1 xb").expect_err("unit").fields().detail.as_deref(), Some("Invalid size unit: \"xb\"."));
         assert_eq!(bytes("abc").expect_err("no number").message(), "invalid size: \"abc\"");
     }
