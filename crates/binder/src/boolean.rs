@@ -39,7 +39,8 @@ impl Binder<'_> {
         let typed = self.bind_child(&test.arg)?;
         let negated = test.nulltesttype() == NullTestType::IsNotNull;
         let location = ast::leftmost(test.location, typed.location);
-        let operand = if self.analysing() { typed.expr } else { self.unknown_to_text(typed)?.expr };
+        let operand =
+            if self.analysing() || Self::is_open_parameter(&typed) { typed.expr } else { self.unknown_to_text(typed)?.expr };
         Ok(Typed::new(Expr::IsNull { operand: Box::new(operand), negated }, location))
     }
 

@@ -291,10 +291,10 @@ impl Binder<'_> {
         }
         let mut converted = Vec::with_capacity(values.len());
         for (value, declared) in values.into_iter().zip(&declared) {
-            // A literal for an "any" parameter stays unknown, which pg_typeof shows; a parameter must become something.
+            // A literal for an "any" parameter stays unknown, which pg_typeof shows; so does a parameter, which something else has to decide.
             let is_literal = matches!(value.expr, Expr::Constant { .. });
             let decide = *declared == Oid::ANY && function.kind != 'a' && !is_literal;
-            let value = if decide { self.unknown_to_text(value)? } else { value };
+            let value = if decide && !Self::is_open_parameter(&value) { self.unknown_to_text(value)? } else { value };
             let target = type_facts::sql_type(&names, *declared);
             converted.push(if value.ty().oid == *declared || *declared == Oid::ANY {
                 value.expr

@@ -79,6 +79,22 @@ impl Binder<'_> {
         Ok(Typed::new(checked, location))
     }
 
+    /// A parameter that was open when it was bound, with the type that it has by now; anything else as it is.
+    pub(crate) fn as_decided(&self, typed: &Typed) -> Typed {
+        match (&typed.expr, self.parameters.slots.as_slice()) {
+            (Expr::Parameter { index, ty }, slots) if ty.oid == Oid::UNKNOWN => match slots.get(*index) {
+                Some(Slot::Known(known)) => Typed::new(Expr::Parameter { index: *index, ty: *known }, typed.location),
+                _ => typed.clone(),
+            },
+            _ => typed.clone(),
+        }
+    }
+
+    /// Whether a value is a parameter whose type is open.
+    pub(crate) fn is_open_parameter(typed: &Typed) -> bool {
+        matches!(&typed.expr, Expr::Parameter { ty, .. } if ty.oid == Oid::UNKNOWN)
+    }
+
     /// Gives an open parameter the type that its use asks for. None: the parameter was known from the start.
     pub(crate) fn decide_parameter(&mut self, index: usize, target: SqlType, location: i32) -> Result<Expr> {
         let names = self.names.clone();

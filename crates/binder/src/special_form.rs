@@ -189,8 +189,10 @@ impl Binder<'_> {
         let low = self.bind_expr(low)?;
         let high = self.bind_expr(high)?;
         let start = ast::leftmost(location, subject.location);
+        // What one comparison decides of a parameter, the next one knows.
         let mut compare = |operator: &str, bound: &Typed| -> Result<Expr> {
-            Ok(self.apply_operator(&[operator], Some(subject.clone()), bound.clone(), location)?.expr)
+            let (subject, bound) = (self.as_decided(&subject), self.as_decided(bound));
+            Ok(self.apply_operator(&[operator], Some(subject), bound, location)?.expr)
         };
         let expr = match expression.kind() {
             AExprKind::AexprBetween => Expr::And(vec![compare(">=", &low)?, compare("<=", &high)?]),

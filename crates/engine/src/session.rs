@@ -129,6 +129,7 @@ impl Session {
 
     /// What every error on its way out does: the transaction fails, and byte positions become character positions.
     pub(crate) fn failed(&mut self, error: Error, sql: &str) -> Error {
+        let error = self.with_stack_depth(error);
         self.note_error(&error);
         self.fail_transaction();
         if error.sqlstate() == SqlState::OUT_OF_MEMORY {
@@ -136,6 +137,19 @@ impl Session {
             heap::give_back_freed();
         }
         position_in_characters(error, sql)
+    }
+
+    /// The hint beside 54001 names the session's own max_stack_depth, which those who raise it do not know.
+    fn with_stack_depth(&self, error: Error) -> Error {
+        const DEFAULT: &str = "(currently 2048kB)";
+        let Some(hint) = error.fields().hint.as_deref().filter(|hint| hint.contains(DEFAULT)) else { return error };
+        let Ok(shown) = self.shared.settings.lock().show("max_stack_depth") else { return error };
+        let kilobytes = match shown.strip_suffix("MB").and_then(|number| number.parse::<u64>().ok()) {
+            Some(megabytes) => format!("{}kB", megabytes * 1024),
+            None => shown,
+        };
+        let hint = hint.replace(DEFAULT, &format!("(currently {kilobytes})"));
+        error.hint(hint)
     }
 
     /// Types of a result's columns as its description tells them.

@@ -176,6 +176,7 @@ fn portal_encoder(session: &mut Session, name: &str) -> Result<RowEncoder, Error
 
 fn bind_portal(session: &mut Session, bind: Bind) -> Result<(), Error> {
     let statement = session.prepared_statement(&bind.statement)?;
+    statement.check_parameter_count(bind.parameters.len())?;
     let (settings, resolver) = session.formats()?;
     let mut parameters = Vec::with_capacity(bind.parameters.len());
     for (at, bytes) in bind.parameters.iter().enumerate() {

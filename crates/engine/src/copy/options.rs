@@ -126,8 +126,10 @@ impl Written {
             "header" => {
                 let header = match text().to_ascii_lowercase().as_str() {
                     "match" if is_from => Header::Match,
-                    "match" => return Err(invalid("cannot use \"match\" with HEADER in COPY TO")),
-                    _ if option_flag(option).map_err(|_| invalid("header requires a Boolean value or \"match\""))? => {
+                    "match" => return Err(inapplicable("cannot use \"match\" with HEADER in COPY TO")),
+                    _ if option_flag(option)
+                        .map_err(|_| Error::new(SqlState::SYNTAX_ERROR, "header requires a Boolean value or \"match\""))? =>
+                    {
                         Header::Skip
                     }
                     _ => Header::None,

@@ -38,6 +38,18 @@ pub struct PreparedStatement {
     _memory: Reservation,
 }
 
+impl PreparedStatement {
+    /// 08P01 for a number of parameters that is not the statement's.
+    pub fn check_parameter_count(&self, given: usize) -> Result<()> {
+        if given == self.parameters.len() {
+            return Ok(());
+        }
+        let (name, wanted) = (&self.name, self.parameters.len());
+        let message = format!("bind message supplies {given} parameters, but prepared statement \"{name}\" requires {wanted}");
+        Err(Error::new(SqlState::PROTOCOL_VIOLATION, message))
+    }
+}
+
 /// How often a prepared statement has run, as PostgreSQL would plan it: generic without parameters and after five runs with them.
 #[derive(Debug, Default)]
 pub struct PlanUses {
@@ -236,17 +248,7 @@ impl Session {
     /// Errors: 26000, 08P01 for a wrong number of parameters, 42P03 for a portal name in use.
     pub fn bind(&mut self, portal: &str, statement: &str, parameters: Vec<Datum>, formats: Vec<i16>) -> Result<()> {
         let statement = self.prepared_statement(statement)?;
-        if parameters.len() != statement.parameters.len() {
-            return Err(Error::new(
-                SqlState::PROTOCOL_VIOLATION,
-                format!(
-                    "bind message supplies {} parameters, but prepared statement \"{}\" requires {}",
-                    parameters.len(),
-                    statement.name,
-                    statement.parameters.len()
-                ),
-            ));
-        }
+        statement.check_parameter_count(parameters.len())?;
         if let Some(parsed) = &statement.statement {
             self.refuse_in_failed_block(super::statement::is_way_out(&parsed.node))?;
         }
