@@ -83,6 +83,27 @@ SELECT 'never';
         self.assertIn('                 Table "public.t"\n', done.stdout)
         self.assertIn('Indexes:\n    "t_pkey" PRIMARY KEY, btree (n)\nCheck constraints:\n    "t_s_check" CHECK (s <> \'\'::text)\n', done.stdout)
 
+    def test_a_terminal_that_goes_away_ends_the_shell(self):
+        """With changes that it would warn of, and the dump that was asked for."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(TERM="xterm", HOME=str(self.directory))
+            os.chdir(self.directory)
+            os.execv(BINARY, [BINARY, "repl", "--memory", "--dump-on-shutdown", "--dump-file", "last.sql", "--execute", "CREATE TABLE kept (n int)"])
+        seen, end = b"", time.monotonic() + 20
+        while b"\x1b[6n" not in seen:
+            self.assertLess(time.monotonic(), end, seen)
+            if select.select([terminal], [], [], 0.1)[0]:
+                seen += os.read(terminal, 4096)
+        os.close(terminal)
+        while not os.waitpid(pid, os.WNOHANG)[0]:
+            if time.monotonic() > end:
+                os.kill(pid, 9)
+                os.waitpid(pid, 0)
+                self.fail("the shell outlives its terminal")
+            time.sleep(0.05)
+        self.assertIn("CREATE TABLE public.kept", (self.directory / "last.sql").read_text())
+
     def test_a_terminal(self):
         pid, terminal = pty.fork()
         if pid == 0:

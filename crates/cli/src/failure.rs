@@ -1,6 +1,11 @@
 //! How a command fails: one line for the user and an exit code.
 
-use std::process::ExitCode;
+use std::{fmt::Display, io::Write, process::ExitCode};
+
+/// Writes to stderr, where it is lost when nobody is there to read it: a terminal may be gone, and `eprint!` would panic then.
+pub(crate) fn say(text: impl Display) {
+    let _ = write!(std::io::stderr(), "{text}");
+}
 
 /// Why a command did not do its work.
 #[derive(Debug)]
@@ -26,7 +31,7 @@ impl Failure {
     }
 
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("heliosdb-nano: {}", self.message);
+        say(format_args!("heliosdb-nano: {}\n", self.message));
         ExitCode::from(self.exit_code)
     }
 }

@@ -29,7 +29,7 @@ use crate::{
     configuration::{Configuration, find_file},
     connection::{Canceller, local::Local},
     dump,
-    failure::Failure,
+    failure::{Failure, say},
     progress::ProgressBar,
     start,
 };
@@ -84,7 +84,7 @@ impl LastDump {
     fn dump(&self, path: &Path) -> Result<(), Failure> {
         let mut connection = Local::connect(&self.cluster, USER, DEFAULT_DATABASE)?;
         dump_to(&mut connection, path)?;
-        eprintln!("dumped to {}", path.display());
+        say(format_args!("dumped to {}\n", path.display()));
         Ok(())
     }
 }

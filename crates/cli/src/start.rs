@@ -21,7 +21,7 @@ use crate::{
     arguments::StartSettings,
     connection::local::Local,
     dump,
-    failure::Failure,
+    failure::{Failure, say},
     log::Log,
     pid_file::PidFile,
     progress::ProgressBar,
@@ -62,10 +62,10 @@ async fn serve(settings: &StartSettings, log: Log, started: Instant) -> Result<(
     }));
     access::make_users(&cluster, &settings.configuration);
     for user in settings.configuration.users_without_password() {
-        eprintln!(
-            "heliosdb-nano: warning: user \"{}\" cannot log in: the password_hash ends in dots; make one with heliosdb-nano hash-password",
+        say(format_args!(
+            "heliosdb-nano: warning: user \"{}\" cannot log in: the password_hash ends in dots; make one with heliosdb-nano hash-password\n",
             user.name
-        );
+        ));
     }
     if let Some(path) = &settings.restore {
         restore_into(&cluster, path)?;
@@ -128,10 +128,10 @@ pub(crate) fn warn_of_dirty_state(cluster: &Cluster) {
     for database in cluster.databases() {
         let rows = database.store.dirty().rows;
         if rows > 0 {
-            eprintln!(
-                "heliosdb-nano: warning: database \"{}\" ends with changes that no dump holds. Dirty state: YES ({rows} uncommitted changes)",
+            say(format_args!(
+                "heliosdb-nano: warning: database \"{}\" ends with changes that no dump holds. Dirty state: YES ({rows} uncommitted changes)\n",
                 database.name
-            );
+            ));
         }
     }
 }

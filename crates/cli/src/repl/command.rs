@@ -17,7 +17,10 @@ use super::{
     shell::{Lines, Output, Shell, TextLines, reason},
     sql_help,
 };
-use crate::connection::{Linked, local::Local, target::ConnectionArguments, wire::Wire};
+use crate::{
+    connection::{Linked, local::Local, target::ConnectionArguments, wire::Wire},
+    failure::say,
+};
 
 const HELP: &str = r#"General
   \q                     quit
@@ -106,7 +109,7 @@ impl Shell {
                 self.variables.remove(first);
             }
             "echo" => println!("{}", arguments.join(" ")),
-            "warn" => eprintln!("{}", arguments.join(" ")),
+            "warn" => say(format_args!("{}\n", arguments.join(" "))),
             "qecho" => self.print(&format!("{}\n", arguments.join(" "))),
             // psql 15.14 and later print these around a dump, to keep its text from running commands.
             "restrict" | "unrestrict" => {}
@@ -232,7 +235,7 @@ impl Shell {
         if let Output::Pipe(mut child) = std::mem::replace(&mut self.output, Output::Standard) {
             drop(child.stdin.take());
             if let Err(error) = child.wait() {
-                eprintln!("the command that took the output: {error}");
+                say(format_args!("the command that took the output: {error}\n"));
             }
         }
     }

@@ -19,7 +19,10 @@ use super::{
     print::{Style, Table},
     scanner::{Piece, Scanner},
 };
-use crate::connection::{Canceller, Connection, Handler};
+use crate::{
+    connection::{Canceller, Connection, Handler},
+    failure::say,
+};
 
 /// Where lines come from; COPY FROM STDIN reads its data from there too.
 pub(super) trait Lines {
@@ -143,7 +146,7 @@ impl Shell {
     }
 
     pub(super) fn complain(&mut self, message: &str) {
-        eprintln!("{message}");
+        say(format_args!("{message}\n"));
     }
 
     /// Runs what --execute gave: the last statement needs no semicolon.
@@ -295,13 +298,13 @@ impl Shell {
     pub(super) fn report(&mut self, done: Result<()>, statement: &str) {
         let Err(error) = done else { return };
         if !error.message().is_empty() {
-            eprint!("{}", error_text(&error, statement));
+            say(error_text(&error, statement));
         }
         self.failed();
     }
 
     pub(super) fn fail(&mut self, message: &str) {
-        eprintln!("{message}");
+        say(format_args!("{message}\n"));
         self.failed();
     }
 
@@ -351,7 +354,7 @@ impl Shell {
             if error.kind() == std::io::ErrorKind::BrokenPipe {
                 self.quit = true;
             } else {
-                eprintln!("could not write the output: {error}");
+                say(format_args!("could not write the output: {error}\n"));
             }
         }
     }
@@ -408,7 +411,7 @@ impl Handler for Printer<'_> {
         if let Some(elapsed) = &self.elapsed {
             elapsed.hide();
         }
-        eprint!("{}", notice_text(severity, notice));
+        say(notice_text(severity, notice));
     }
 
     fn notification(&mut self, channel: &str, payload: &str, pid: i32) {
