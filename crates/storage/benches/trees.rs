@@ -9,7 +9,7 @@ use std::{cell::Cell, hint::black_box, ops::Bound};
 
 use divan::{Bencher, counter::ItemsCount};
 use heliosdb_storage::{Batch, Chunk, FixedType, IndexBuilder, IndexTree, RowId, Shared, TableData, TxnId, key};
-use table::{PRIMARY_KEY, ROWS, columns, million_rows, row};
+use table::{PRIMARY_KEY, ROWS, columns, million_rows, million_varied_rows, row};
 use types::Datum;
 
 #[global_allocator]
@@ -51,6 +51,13 @@ fn write_bench(bencher: Bencher, sharing: Sharing, mut table: TableData, mut wri
 fn read_row(bencher: Bencher, among: u64) {
     let (table, turn) = (million_rows(), Cell::new(0));
     bencher.bench_local(|| drop(black_box(table.rows.get(RowId((scattered(&turn).0 - 1) % among + 1)))));
+}
+
+/// Texts of one length need no places of their own; these do.
+#[divan::bench(sample_size = 2000)]
+fn read_row_of_varied_length(bencher: Bencher) {
+    let (table, turn) = (million_varied_rows(), Cell::new(0));
+    bencher.bench_local(|| drop(black_box(table.rows.get(scattered(&turn)))));
 }
 
 #[divan::bench(sample_size = 2000)]
@@ -110,6 +117,17 @@ fn update_text(bencher: Bencher, sharing: Sharing) {
     write_bench(bencher, sharing, million_rows(), |table, id| {
         number += 1;
         table.rows.update_attributes(id, TxnId(2), &[(4, texts[number as usize % 10].clone())]);
+    });
+}
+
+/// The new text does not fit where the old one is.
+#[divan::bench(args = BOTH, sample_size = 2000)]
+fn update_text_to_another_length(bencher: Bencher, sharing: Sharing) {
+    let mut number = 0;
+    let texts: Vec<Datum> = (73..103).map(|length| Datum::text(&"x".repeat(length))).collect();
+    write_bench(bencher, sharing, million_rows(), |table, id| {
+        number += 1;
+        table.rows.update_attributes(id, TxnId(2), &[(4, texts[number % 30].clone())]);
     });
 }
 
@@ -182,7 +200,7 @@ fn sum_of_a_column(bencher: Bencher) {
 
 #[divan::bench(sample_count = 5)]
 fn bulk_insert_million(bencher: Bencher) {
-    let rows = Batch::new(columns(1, ROWS), ROWS as usize);
+    let rows = Batch::new(columns(1, ROWS, row), ROWS as usize);
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let mut table = table::empty();
         table.insert_batch(RowId(1), TxnId(1), &rows).expect("its key has an order");

@@ -102,6 +102,10 @@ pub(crate) fn isolation_name(level: IsolationLevel) -> &'static str {
     }
 }
 
+/// A transaction that has held so much leaves as much behind again, free: what it needed to make its changes and to apply them. The
+/// allocator would keep that until it is used again, which may be long after a load.
+const LARGE_CHANGES: usize = 16 * 1024 * 1024;
+
 impl Session {
     pub fn transaction_status(&self) -> TransactionStatus {
         match &self.transaction {
@@ -287,8 +291,12 @@ impl Session {
         } else {
             self.database.statistics.rollbacks.add(1);
         }
+        let was_large = open.memory.bytes() >= LARGE_CHANGES;
         drop(open);
         self.forget_ended_tables();
+        if was_large {
+            heap::give_back_freed();
+        }
         self.after_transaction();
         self.shared.sync_identity();
         committed.map(|_| ())

@@ -6,7 +6,7 @@
 mod table;
 
 use heliosdb_storage::{RowId, TableData, TxnId};
-use table::{ROWS, empty, million_rows, row};
+use table::{ROWS, empty, million_rows, million_varied_rows, row};
 use types::Datum;
 
 #[global_allocator]
@@ -45,6 +45,11 @@ fn main() {
     report("after deleting 99 of 100 rows", start, &table);
     drop(table);
     println!("{:<36} {:>7.1} MB more in the process", "after dropping the table", resident_mb() - start);
+
+    let start = resident_mb();
+    let table = million_varied_rows();
+    report("loaded with texts of many lengths", start, &table);
+    drop(table);
 
     let start = resident_mb();
     let mut table = empty();
