@@ -48,6 +48,19 @@ class Guessing(unittest.TestCase):
                 raw.socket.close()
             self.assertIn(answered, range(1, 4), "each waits for those before it")
 
+    def test_guesses_spread_over_many_names_make_their_address_wait(self):
+        with ConfiguredServer(SCRAM + users(("ann", "read"), ("bea", "read"))) as server:
+            server.connect("ann").close()
+            quick = sum(self.refused(server, f"user{number}")[1] for number in range(20))
+            slow = [self.refused(server, f"user{20 + number}")[1] for number in range(5)]
+            self.assertGreater(sum(slow), 0.1 + 0.2 + 0.4 + 0.8, (quick, slow))
+            started = time.monotonic()
+            server.connect("ann").close()
+            self.assertLess(time.monotonic() - started, 0.5, "who has come in from there before does not wait for others")
+            started = time.monotonic()
+            server.connect("bea", connect_timeout=60).close()
+            self.assertGreater(time.monotonic() - started, 1, "a name that has not is a guess like others")
+
     def test_names_that_do_not_exist_look_and_cost_the_same(self):
         for method, scram in [("password", False), ("scram-sha-256", True)]:
             with ConfiguredServer(f'[auth]\nmethod = "{method}"\n' + users(("ann", "read"), ("bea", "read"), scram=scram)) as server:

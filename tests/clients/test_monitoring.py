@@ -158,6 +158,7 @@ class Monitoring(ServerOfItsOwn):
         self.assertRegex(done.stdout, r"Up-time: \d\d:\d\d:\d\d\nSessions: \d+ \(\d+ active\)\nMemory: \d+ MB of 3814 MB\nDirty state: YES \(\d+ uncommitted changes\)\n")
 
     def test_explain_analyze_tells_memory(self):
+        self.db.execute("CREATE TABLE IF NOT EXISTS t (a int)")
         def plan(sql):
             return "\n".join(row[0] for row in self.db.execute(f"EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) {sql}"))
         text = plan("SELECT g FROM generate_series(1, 100000) g ORDER BY g DESC")
@@ -167,6 +168,23 @@ class Monitoring(ServerOfItsOwn):
         self.assertRegex(plan("SELECT g % 10, count(*) FROM generate_series(1, 1000) g GROUP BY 1"), r"Batches: 1  Memory Usage: \d+kB")
         self.assertRegex(plan("SELECT * FROM generate_series(1, 1000) a JOIN generate_series(1, 3000) b ON a = b"),
                          r"-> +Hash \(actual rows=\d+ loops=1\)\n +Buckets: (1024|4096)  Batches: 1  Memory Usage: \d+kB")
+        rows = "generate_series(1, 5000) g"
+        for node, sql in {
+            "WindowAgg": f"SELECT sum(g) OVER (ORDER BY g) FROM {rows}",
+            "HashSetOp Except": f"SELECT g FROM {rows} EXCEPT SELECT 1",
+            "CTE Scan on x": f"WITH x AS MATERIALIZED (SELECT g FROM {rows}) SELECT count(*) FROM x a, x b WHERE a.g = b.g",
+            "Recursive Union": "WITH RECURSIVE r AS (SELECT 1 AS n UNION SELECT n + 1 FROM r WHERE n < 3000) SELECT count(*) FROM r",
+            "Nested Loop": f"SELECT count(*) FROM generate_series(1, 10) a JOIN {rows} ON a < g",
+            "Insert on t": f"INSERT INTO t SELECT g FROM {rows}",
+            "Update on t": "UPDATE t SET a = a + 1",
+            "Delete on t": "DELETE FROM t",
+        }.items():
+            text = plan(sql)
+            used = re.search(re.escape(node) + r" [^\n]*\n(?: +[A-Z][^\n]*: [^\n]*\n)*? +Storage: Memory  Maximum Storage: (\d+)kB", text)
+            self.assertTrue(used and 16 <= int(used.group(1)) <= 5000, f"{node}: {text}")
+        [node] = self.row(f"EXPLAIN (ANALYZE, FORMAT JSON) SELECT sum(g) OVER (ORDER BY g) FROM {rows}")[0]
+        self.assertEqual(node["Plan"]["Storage"], "Memory")
+        self.assertGreater(node["Plan"]["Maximum Storage"], 16)
         [node] = self.row("EXPLAIN (ANALYZE, FORMAT JSON) SELECT g FROM generate_series(1, 1000) g ORDER BY g DESC")[0]
         self.assertEqual((node["Plan"]["Sort Method"], node["Plan"]["Sort Space Type"]), ("quicksort", "Memory"))
         self.assertGreater(node["Plan"]["Sort Space Used"], 3)

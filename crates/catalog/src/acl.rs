@@ -304,6 +304,11 @@ impl Acl {
         Acl { items: self.items.iter().filter(|item| item.grantee != role && item.grantor != role).copied().collect() }
     }
 
+    /// In the order that lists made of default privileges have (aclitemsort).
+    pub fn sort(&mut self) {
+        self.items.sort_by_key(|item| (item.grantee, item.grantor));
+    }
+
     pub fn mentions(&self, role: Oid) -> bool {
         self.items.iter().any(|item| item.grantee == role || item.grantor == role)
     }
@@ -418,6 +423,7 @@ impl crate::Catalog {
             let _ = acl.grant(*item, owner);
         }
         if acl != Acl::default_for(kind, owner) {
+            acl.sort();
             self.acls.insert(target, Arc::new(acl));
         }
     }

@@ -188,6 +188,12 @@ impl Authority {
         held
     }
 
+    /// Whether it has one of these rights on an object, or may give one on.
+    pub(crate) fn holds_any(&self, target: AclTarget, of: Privileges) -> bool {
+        let given_on = self.acl(target).map_or(Privileges::NONE, |(acl, _)| acl.grantable(|role| self.held.contains(&role)));
+        self.privileges(target).or(given_on).has_any(of)
+    }
+
     /// What the role may give on.
     pub fn grantable(&self, target: AclTarget) -> Privileges {
         match self.acl(target) {

@@ -131,7 +131,7 @@ fn explained(session: &mut Session, query: &Node, parameters: Arc<[Datum]>) -> R
 
 fn read_options(statement: &ExplainStmt) -> Result<ExplainOptions> {
     let mut options = ExplainOptions::default();
-    let (mut summary, mut timing) = (None, None);
+    let (mut summary, mut timing, mut wal) = (None, None, false);
     for node in &statement.options {
         let Some(NodeEnum::DefElem(option)) = &node.node else { continue };
         match option.defname.as_str() {
@@ -140,8 +140,9 @@ fn read_options(statement: &ExplainStmt) -> Result<ExplainOptions> {
             "costs" => options.costs = option_flag(option)?,
             "summary" => summary = Some(option_flag(option)?),
             "timing" => timing = Some(option_flag(option)?),
-            // Nothing is read from disk or written to a log, so there are no such figures to add.
-            "buffers" | "wal" | "settings" | "memory" | "generic_plan" => {
+            "wal" => wal = option_flag(option)?,
+            // Nothing is read from disk or written to a log, and no setting changes plans: there are no such figures to add.
+            "buffers" | "settings" => {
                 option_flag(option)?;
             }
             "format" => match option.arg.as_deref().and_then(option_text).unwrap_or_default().to_ascii_lowercase().as_str() {
@@ -160,6 +161,9 @@ fn read_options(statement: &ExplainStmt) -> Result<ExplainOptions> {
                     .at(crate::ddl::position(option.location)));
             }
         }
+    }
+    if wal && !options.analyze {
+        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "EXPLAIN option WAL requires ANALYZE"));
     }
     if timing == Some(true) && !options.analyze {
         return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, "EXPLAIN option TIMING requires ANALYZE"));

@@ -334,7 +334,25 @@ impl Session {
         let authority = self.authority()?;
         let Some((acl, owner)) = authority.acl(target) else { return Ok(()) };
         let (grantor, options) = best_grantor(&authority, &acl, owner, wanted, all);
-        let moved = self.checked(grant, &authority, &acl, (wanted, options, all, wants_all), (word, name))?;
+        // Whoever has any right on the object is not refused, but told.
+        let any = match target {
+            AclTarget::Column(relation, _) => authority.holds_any(AclTarget::Relation(relation), all),
+            _ => false,
+        };
+        if options.is_empty() && !any && !authority.is_superuser() && !authority.holds_any(target, all) {
+            return Err(denied(word, name));
+        }
+        let shown = match target {
+            AclTarget::Column(oid, position) => {
+                let user =
+                    authority.catalog.relation(oid).and_then(|of| of.attributes.get(position)).map(|of| of.name.to_string());
+                let system = || Some(builtins().system_relation(oid)?.columns.get(position)?.name.to_owned());
+                let column = user.or_else(system).unwrap_or_default();
+                format!("column \"{column}\" of relation \"{name}\"")
+            }
+            _ => format!("\"{name}\""),
+        };
+        let moved = self.checked(grant, (wanted, options, wants_all), &shown)?;
         let acl = grant.applied(acl, owner, grantor, moved)?;
         let drop = matches!(target, AclTarget::Column(..)) && acl.items.is_empty();
         self.put_acl(target, (!drop).then_some(acl))
@@ -344,17 +362,9 @@ impl Session {
     fn checked(
         &mut self,
         grant: &Grant,
-        authority: &Authority,
-        acl: &Acl,
-        (wanted, options, all, wants_all): (Privileges, Privileges, Privileges, bool),
-        (word, name): (&str, &str),
+        (wanted, options, wants_all): (Privileges, Privileges, bool),
+        shown: &str,
     ) -> Result<Privileges> {
-        if options.is_empty() && !authority.is_superuser() {
-            let held = acl.privileges(|role| authority.holds(role)).or(acl.grantable(|role| authority.holds(role)));
-            if !held.has_any(all) {
-                return Err(denied(word, name));
-            }
-        }
         let moved = wanted.and(options);
         let (none, some, sqlstate) = match grant.is_grant {
             true => {
@@ -367,9 +377,9 @@ impl Session {
             ),
         };
         if moved.is_empty() && !wanted.is_empty() {
-            self.warn(sqlstate, &format!("{none} \"{name}\""));
+            self.warn(sqlstate, &format!("{none} {shown}"));
         } else if !wants_all && moved != wanted {
-            self.warn(sqlstate, &format!("{some} \"{name}\""));
+            self.warn(sqlstate, &format!("{some} {shown}"));
         }
         Ok(moved)
     }
@@ -390,13 +400,12 @@ impl Session {
         let authority = self.authority()?;
         let (acl, owner) = authority.database_acl(database.oid);
         let (grantor, options) = best_grantor(&authority, &acl, owner, wanted, Privileges::DATABASE);
-        let moved = self.checked(
-            grant,
-            &authority,
-            &acl,
-            (wanted, options, Privileges::DATABASE, grant.privileges.is_none()),
-            ("database", name),
-        )?;
+        let given_on = acl.grantable(|role| authority.holds(role));
+        let held = acl.privileges(|role| authority.holds(role)).or(given_on);
+        if options.is_empty() && !authority.is_superuser() && !held.has_any(Privileges::DATABASE) {
+            return Err(denied("database", name));
+        }
+        let moved = self.checked(grant, (wanted, options, grant.privileges.is_none()), &format!("\"{name}\""))?;
         let acl = grant.applied(acl, owner, grantor, moved)?;
         self.change_roles(|roles| {
             let mut access = roles.database(database.oid);
@@ -536,10 +545,10 @@ impl Session {
     fn owner_of_defaults(&mut self, role: &RoleSpec) -> Result<Oid> {
         let role = self.role_of(Some(role))?;
         let me = self.current_role().oid;
-        match self.shared.roles().has_rights_of(me, role.oid) {
-            true => Ok(role.oid),
-            false => Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, "permission denied to change default privileges")),
+        if self.shared.roles().has_rights_of(me, role.oid) {
+            return Ok(role.oid);
         }
+        Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("must be member of role \"{}\"", role.name)))
     }
 
     fn change_default(&mut self, grant: &Grant, target: AclTarget, privileges: Privileges) -> Result<()> {
@@ -548,7 +557,8 @@ impl Session {
         // Those of all schemas replace the built-in ones; those of one schema are added to them.
         let initial = if schema == Oid::INVALID { Acl::default_for(kind, owner) } else { Acl::default() };
         let known = catalog.acl(target).map_or_else(|| initial.clone(), |acl| Acl::clone(acl));
-        let acl = grant.applied(known, owner, owner, privileges)?;
+        let mut acl = grant.applied(known, owner, owner, privileges)?;
+        acl.sort();
         let is_initial = acl.items.len() == initial.items.len() && initial.items.iter().all(|item| acl.items.contains(item));
         self.put_acl(target, (!is_initial).then_some(acl))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::{Acl, AclTarget, Catalog, Relation, Schema, UserType};
+use catalog::{Acl, AclKind, AclTarget, Catalog, Relation, Schema, UserType, type_names::Names};
 use pg_query::protobuf::{DropBehavior, DropOwnedStmt, ReassignOwnedStmt};
 use types::{Error, Oid, Result, SqlState};
 
@@ -89,7 +89,8 @@ fn owned_objects(catalog: &Catalog, role: Oid) -> Vec<AclTarget> {
 }
 
 /// How messages call an object.
-fn described(catalog: &Catalog, target: AclTarget, search_path: &[Oid]) -> String {
+fn described(names: &Names, target: AclTarget) -> String {
+    let (catalog, search_path) = (&names.catalog, &names.search_path);
     let qualified = |schema: Oid, name: &str| match catalog.schema(schema) {
         Some(found) if !search_path.contains(&schema) => format!("{}.{name}", found.name),
         _ => name.to_owned(),
@@ -111,13 +112,30 @@ fn described(catalog: &Catalog, target: AclTarget, search_path: &[Oid]) -> Strin
             catalog.user_type(oid).map_or_else(|| format!("type {oid}"), |ty| format!("type {}", qualified(ty.schema, &ty.name)))
         }
         AclTarget::Function(oid) => match ::catalog::builtin::builtins().function(oid) {
-            Some(function) => {
-                let names = ::catalog::type_names::Names::new(Arc::new(catalog.clone()), search_path.to_vec());
-                format!("function {}", names.function_signature(function))
-            }
+            Some(function) => format!("function {}", names.function_signature(function)),
             None => format!("function {oid}"),
         },
-        AclTarget::Default(..) => "default privileges".to_owned(),
+        AclTarget::Default(role, schema, kind) => {
+            let objects = match kind {
+                AclKind::Sequence => "sequences",
+                AclKind::Function => "functions",
+                AclKind::Type => "types",
+                AclKind::Schema => "schemas",
+                _ => "relations",
+            };
+            let within = catalog.schema(schema).map_or_else(String::new, |schema| format!(" in schema {}", schema.name));
+            let role = names.role_name(role).unwrap_or_else(|| role.to_string().into());
+            format!("default privileges on new {objects} belonging to role {role}{within}")
+        }
+    }
+}
+
+/// Where messages list an object: by its identifier. Default privileges have none and come last.
+fn place(target: AclTarget) -> (Oid, usize) {
+    match target {
+        AclTarget::Relation(oid) | AclTarget::Schema(oid) | AclTarget::Type(oid) | AclTarget::Function(oid) => (oid, 0),
+        AclTarget::Column(oid, position) => (oid, position + 1),
+        AclTarget::Default(..) => (Oid(u32::MAX), 0),
     }
 }
 
@@ -126,22 +144,19 @@ pub(super) fn dependents(session: &mut Session, role: Oid) -> Result<Vec<String>
     let names = session.names()?;
     let roles = session.shared.roles();
     let catalog = &names.catalog;
-    let mut lines = Vec::new();
+    let mut found = Vec::new();
     for (oid, access) in roles.databases() {
         let name = session.cluster.databases().iter().find(|database| database.oid == *oid).map(|database| database.name.clone());
         let Some(name) = name else { continue };
         if access.owner == role {
-            lines.push(format!("owner of database {name}"));
+            found.push(((*oid, 0), format!("owner of database {name}")));
         } else if access.acl.as_ref().is_some_and(|acl| acl.mentions(role)) {
-            lines.push(format!("privileges for database {name}"));
+            found.push(((*oid, 0), format!("privileges for database {name}")));
         }
     }
-    lines.extend(
-        owned_objects(catalog, role)
-            .into_iter()
-            .map(|target| format!("owner of {}", described(catalog, target, &names.search_path))),
-    );
-    for (target, acl) in catalog.acls().filter(|(_, acl)| acl.mentions(role)) {
+    let owned = owned_objects(catalog, role).into_iter();
+    found.extend(owned.map(|target| (place(target), format!("owner of {}", described(&names, target)))));
+    for (target, _) in catalog.acls().filter(|(_, acl)| acl.mentions(role)) {
         let owns = match target {
             AclTarget::Relation(oid) | AclTarget::Column(oid, _) => catalog.relation(*oid).is_some_and(|of| of.owner == role),
             AclTarget::Schema(oid) => catalog.schema(*oid).is_some_and(|of| of.owner == role),
@@ -151,9 +166,10 @@ pub(super) fn dependents(session: &mut Session, role: Oid) -> Result<Vec<String>
         if owns {
             continue;
         }
-        let _ = acl;
-        lines.push(format!("privileges for {}", described(catalog, *target, &names.search_path)));
+        found.push((place(*target), format!("privileges for {}", described(&names, *target))));
     }
+    found.sort();
+    let mut lines: Vec<String> = found.into_iter().map(|(_, line)| line).collect();
     // Objects of other databases are counted, as PostgreSQL does.
     for database in session.cluster.databases().iter().filter(|database| database.oid != session.database.oid) {
         let other = database.store.catalog();
