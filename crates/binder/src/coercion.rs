@@ -239,7 +239,7 @@ impl Binder<'_> {
         if target.typmod < 0 || typmod(&expr) == target.typmod || type_facts::is_domain(&self.names, target.oid) {
             return expr;
         }
-        if matches!(expr, Expr::Constant { value: Datum::Null, .. }) {
+        if matches!(expr, Expr::Constant { value: Datum::Null, .. }) && !self.analysing() {
             return Expr::null(target);
         }
         if takes_modifier(target.oid) {
@@ -333,7 +333,10 @@ impl Binder<'_> {
             })?;
             converted.push(field);
         }
-        let row = Expr::Row { fields: converted, names: field_names, ty: SqlType::of(base) };
+        // A row that nobody cast prints as one.
+        let plain = self.analysing() && context != Context::Explicit;
+        let ty = if plain { SqlType::RECORD } else { SqlType::of(base) };
+        let row = Expr::Row { fields: converted, names: field_names, ty };
         self.convert_to_domain(row, target, context)
     }
 

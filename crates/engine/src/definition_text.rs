@@ -69,7 +69,8 @@ pub(crate) fn check_default(node: &Node, column: &str, ty: SqlType, environment:
     binder::bind_assignment(node, ExpressionKind::ColumnDefault, (column, ty), &[], environment)?;
     let is_null = matches!(&node.node, Some(NodeEnum::AConst(constant)) if constant.isnull);
     let names = &environment.names;
-    if is_null && names.base_type(ty).oid == ty.oid {
+    // A modifier is applied by a conversion, which makes it one.
+    if is_null && names.base_type(ty).oid == ty.oid && ty.typmod < 0 {
         return Ok(None);
     }
     Ok(Some(deparse_expression(node, &[], ExpressionKind::ColumnDefault, environment)?.into()))

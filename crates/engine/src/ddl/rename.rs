@@ -83,9 +83,7 @@ impl Session {
         let names = self.names()?;
         let changes = super::rename_text::column_renamed(&names.catalog, relation, old, new)?;
         self.open_transaction()?.txn.change_schema(|change| {
-            for relation in changes {
-                change.catalog.put_relation(relation);
-            }
+            changes.put(change.catalog);
             let Some(current) = change.catalog.relation(relation.oid) else { return Ok(()) };
             let mut altered = Relation::clone(current);
             altered.attributes[position].name = new.into();
@@ -131,9 +129,7 @@ impl Session {
         }
         let changes = super::rename_text::relation_renamed(&names.catalog, relation, relation.schema, new)?;
         self.open_transaction()?.txn.change_schema(|change| {
-            for relation in changes {
-                change.catalog.put_relation(relation);
-            }
+            changes.put(change.catalog);
             let Some(current) = change.catalog.relation(relation.oid) else { return Ok(()) };
             let mut altered = Relation::clone(current);
             altered.name = new.into();
@@ -167,9 +163,7 @@ impl Session {
         }
         let changes = super::rename_text::schema_renamed(&names.catalog, oid, old, new)?;
         self.open_transaction()?.txn.change_schema(|change| {
-            for relation in changes {
-                change.catalog.put_relation(relation);
-            }
+            changes.put(change.catalog);
             if let Some(schema) = change.catalog.schema(oid) {
                 let renamed = Schema { name: new.into(), ..Schema::clone(schema) };
                 change.catalog.put_schema(renamed);
@@ -193,7 +187,9 @@ impl Session {
         {
             self.rename_relation(&relation, new)?;
         } else {
+            let changes = super::rename_text::type_renamed(&self.names()?.catalog, &ty, ty.schema, new)?;
             self.open_transaction()?.txn.change_schema(|change| {
+                changes.put(change.catalog);
                 put_renamed_type(change.catalog, &ty, ty.schema, new);
                 Ok(())
             })?;
@@ -237,7 +233,9 @@ impl Session {
                 let message = format!("type \"{}\" already exists in schema \"{}\"", ty.name, statement.newschema);
                 return Err(Error::new(SqlState::DUPLICATE_OBJECT, message));
             }
+            let changes = super::rename_text::type_renamed(&names.catalog, &ty, schema, &ty.name)?;
             self.open_transaction()?.txn.change_schema(|change| {
+                changes.put(change.catalog);
                 put_renamed_type(change.catalog, &ty, schema, &ty.name);
                 if let UserTypeKind::Composite { relation } = ty.kind {
                     move_relation(change.catalog, relation, schema);
@@ -258,9 +256,7 @@ impl Session {
         }
         let changes = super::rename_text::relation_renamed(&names.catalog, &relation, schema, &relation.name)?;
         self.open_transaction()?.txn.change_schema(|change| {
-            for relation in changes {
-                change.catalog.put_relation(relation);
-            }
+            changes.put(change.catalog);
             move_relation(change.catalog, relation.oid, schema);
             rename_row_type(change.catalog, &relation, schema, &relation.name);
             let members: Vec<Oid> = change

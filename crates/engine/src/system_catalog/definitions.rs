@@ -50,6 +50,22 @@ pub fn expression(context: &SystemContext, sql: &str, relation: Option<&Relation
     bound_text(context, sql, subject, None, style).unwrap_or_else(|| sql.to_string())
 }
 
+/// An expression of pg_attrdef, pg_constraint or pg_index as pg_get_expr prints it. The catalog shows a default as it prints, and not as it
+/// is kept, because it is converted to its column's type.
+pub fn stored_expression(context: &SystemContext, sql: &str, relation: Option<&Relation>, style: Style) -> String {
+    let of_default = relation.and_then(|relation| {
+        let shown = |position| default_text(context, relation, position, Style::INDENTED);
+        let position = (0..relation.attributes.len()).find(|position| shown(*position).as_deref() == Some(sql))?;
+        default_text(context, relation, position, style)
+    });
+    of_default.unwrap_or_else(|| expression(context, sql, relation, style))
+}
+
+fn default_text(context: &SystemContext, relation: &Relation, position: usize, style: Style) -> Option<String> {
+    let default = relation.attributes.get(position)?.default.as_deref()?;
+    Some(default_value(context, default, relation, position, style))
+}
+
 /// A column's default as pg_get_expr prints it: converted to the column's type.
 pub fn default_value(context: &SystemContext, sql: &str, relation: &Relation, position: usize, style: Style) -> String {
     let target = relation.attributes.get(position).map(|attribute| (&*attribute.name, attribute.ty));

@@ -104,12 +104,12 @@ fn definition_function(source: &str, given: Arguments, context: &SystemContext) 
         },
         "pg_get_expr" | "pg_get_expr_ext" => {
             let relation = catalog.relation(given.oid(1)).map(|relation| &**relation);
-            text(definitions::expression(context, given.text(0), relation, style(given, 2)))
+            text(definitions::stored_expression(context, given.text(0), relation, style(given, 2)))
         }
         "pg_get_indexdef" | "pg_get_indexdef_ext" => {
             let Some(relation) = catalog.relation(given.oid(0)) else { return Some(NULL) };
             let Some(index) = as_index(relation) else { return Some(NULL) };
-            let style = if source == "pg_get_indexdef" { Style::PLAIN } else { style(given, 2) };
+            let style = style(given, 2);
             match usize::try_from(given.int(1)) {
                 Ok(0) => {
                     let qualify = if style.pretty { Qualify::WhenHidden } else { Qualify::Always };

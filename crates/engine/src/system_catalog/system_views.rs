@@ -123,7 +123,7 @@ pub(super) fn pg_indexes(context: &SystemContext, sink: &mut Sink) {
             name(&table.name),
             name(&relation.name),
             NULL,
-            text(definitions::index(context, relation, index, definitions::Qualify::Always, definitions::Style::PLAIN)),
+            text(definitions::index(context, relation, index, definitions::Qualify::Always, definitions::Style::INDENTED)),
         ]);
     }
 }

@@ -286,7 +286,7 @@ fn indexes_and_constraints_are_printed_as_sql() {
     let index = catalog.relation(Oid(16406)).expect("the index");
     let definition = relation_rows::as_index(index).expect("an index");
     assert_eq!(
-        definitions::index(&context, index, definition, definitions::Qualify::Always, definitions::Style::PLAIN),
+        definitions::index(&context, index, definition, definitions::Qualify::Always, definitions::Style::INDENTED),
         "CREATE INDEX t_id_lower_idx ON public.t USING btree (id DESC, lower((b)::text))"
     );
     let table = catalog.relation(Oid(16400)).expect("the table");

@@ -315,7 +315,10 @@ impl<'p> Printer<'p> {
             _ => Parent::Other,
         };
         if !shown {
-            return self.operand(operand, false, parent);
+            return match method {
+                CastMethod::Domain { .. } => self.expression(operand, false),
+                _ => self.operand(operand, false, parent),
+            };
         }
         match operand {
             Expr::Constant { value, ty: own } if own.oid == ty.oid && own.typmod == -1 => {
