@@ -152,6 +152,7 @@ mod tests {
         for (text, pattern, expected) in cases {
             assert_eq!(matches(text.as_bytes(), pattern.as_bytes(), true).expect("valid"), expected, "{text} like {pattern}");
         }
-        assert_eq!(matches(b"a", b"a\\", true).expect_err("it ends in the escape").sqlstate().code(), "22025");
+        assert_eq!(matches(b"ab", b"a\\", true).expect_err("it ends in the escape").sqlstate().code(), "22025");
+        assert!(!matches(b"a", b"a\\", true).expect("the text ends before the escape"));
     }
 }

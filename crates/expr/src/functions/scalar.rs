@@ -194,22 +194,22 @@ fn money(functions: &mut Vec<Function>) {
         checked2("int8_mul_cash", |a: i64, b: i64| a.overflowing_mul(b), money_out_of_range),
         checked2("int4_mul_cash", |a: i32, b: i64| (a as i64).overflowing_mul(b), money_out_of_range),
         checked2("int2_mul_cash", |a: i16, b: i64| (a as i64).overflowing_mul(b), money_out_of_range),
-        strict!("cash_mul_flt8", |a: i64, b: f64| hundredths(a as f64 * b)),
-        strict!("flt8_mul_cash", |a: f64, b: i64| hundredths(b as f64 * a)),
-        strict!("cash_mul_flt4", |a: i64, b: f32| hundredths(a as f64 * b as f64)),
-        strict!("flt4_mul_cash", |a: f32, b: i64| hundredths(b as f64 * a as f64)),
+        strict!("cash_mul_flt8", |a: i64, b: f64| product(a, b)),
+        strict!("flt8_mul_cash", |a: f64, b: i64| product(b, a)),
+        strict!("cash_mul_flt4", |a: i64, b: f32| product(a, b as f64)),
+        strict!("flt4_mul_cash", |a: f32, b: i64| product(b, a as f64)),
         strict!("cash_div_int8", |a: i64, b: i64| divide(a, b)),
         strict!("cash_div_int4", |a: i64, b: i32| divide(a, b as i64)),
         strict!("cash_div_int2", |a: i64, b: i16| divide(a, b as i64)),
         strict!("cash_div_flt8", |a: i64, b: f64| if b == 0.0 {
             Err(super::integer::division_by_zero())
         } else {
-            hundredths(a as f64 / b)
+            quotient(a, b)
         }),
         strict!("cash_div_flt4", |a: i64, b: f32| if b == 0.0 {
             Err(super::integer::division_by_zero())
         } else {
-            hundredths(a as f64 / b as f64)
+            quotient(a, b as f64)
         }),
         strict!("cash_div_cash", |a: i64, b: i64| if b == 0 {
             Err(super::integer::division_by_zero())
@@ -225,6 +225,21 @@ fn money(functions: &mut Vec<Function>) {
 
 fn divide(a: i64, b: i64) -> Result<i64> {
     if b == 0 { Err(super::integer::division_by_zero()) } else { a.checked_div(b).ok_or_else(money_out_of_range) }
+}
+
+/// Money times a number.
+fn product(a: i64, b: f64) -> Result<i64> {
+    finite(a as f64 * b, b.is_infinite())
+}
+
+/// Money divided by a number that is not 0.
+fn quotient(a: i64, b: f64) -> Result<i64> {
+    finite(a as f64 / b, b.is_infinite())
+}
+
+/// Arithmetic of floats overflows unless one of them is infinite already.
+fn finite(value: f64, given_infinity: bool) -> Result<i64> {
+    if value.is_infinite() && !given_infinity { Err(super::float::overflow()) } else { hundredths(value) }
 }
 
 fn hundredths(value: f64) -> Result<i64> {
