@@ -13,7 +13,7 @@ import time
 from xml.sax.saxutils import escape
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-COLUMNS, LINES = 92, 44
+COLUMNS, LINES = 100, 42
 TYPED = [
     "CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, joined date, notes jsonb);",
     "INSERT INTO users VALUES (1, 'Alice', '2025-12-08', '{\"plan\": \"free\"}'), (2, 'Bob', NULL, NULL);",
