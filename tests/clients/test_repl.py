@@ -133,7 +133,7 @@ SELECT 'never';
 
         until(b"heliosdb")
         os.write(terminal, b"SELECT 6 * 7 AS answer, NULL AS nothing;\r")
-        until(b"42 | NULL")
+        until(b"42 | \x1b[2mNULL")
         pause(2)
         os.write(terminal, b"SELECT pg_sleep(60);\r")
         pause(3)

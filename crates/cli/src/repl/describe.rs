@@ -147,8 +147,7 @@ impl Shell {
 
     fn list(&mut self, sql: &str, title: &str) -> Result<()> {
         let table = self.gather(sql)?;
-        let table = Table { title: Some(title.to_owned()), ..table };
-        self.show(&table);
+        self.show_list(Table { title: Some(title.to_owned()), ..table });
         Ok(())
     }
 
@@ -176,8 +175,16 @@ impl Shell {
             self.complain(&format!("Did not find {what}"));
             return Ok(());
         }
-        self.show(&Table { title: Some(title.to_owned()), ..table });
+        self.show_list(Table { title: Some(title.to_owned()), ..table });
         Ok(())
+    }
+
+    /// As psql: what there is not leaves its cell empty, however NULL is shown in results.
+    fn show_list(&mut self, mut table: Table) {
+        table.rows.iter_mut().flatten().for_each(|cell| {
+            cell.get_or_insert_default();
+        });
+        self.show(&table);
     }
 
     fn describe_relations(&mut self, pattern: &str) -> Result<()> {
@@ -247,7 +254,7 @@ impl Shell {
             }
         }
         let title = Some(format!("{word} \"{schema}.{name}\""));
-        self.show(&Table { title, footers: Some(footers), ..table });
+        self.show_list(Table { title, footers: Some(footers), ..table });
         Ok(())
     }
 
