@@ -39,13 +39,11 @@ fn tokens(text: &str) -> Vec<(Token, usize, usize)> {
             '"' => {
                 let mut word = String::new();
                 while let Some((_, c)) = rest.next() {
-                    if c != '"' {
-                        word.push(c);
-                    } else if rest.next_if(|(_, next)| *next == '"').is_some() {
-                        word.push(c);
-                    } else {
+                    // A doubled quote is one within the name.
+                    if c == '"' && rest.next_if(|(_, next)| *next == '"').is_none() {
                         break;
                     }
+                    word.push(c);
                 }
                 Token::Word(word)
             }
