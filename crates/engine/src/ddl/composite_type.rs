@@ -185,8 +185,8 @@ impl Session {
             let UserTypeKind::Domain { base, constraints, .. } = &domain.kind else { continue };
             for constraint in constraints {
                 let ConstraintKind::Check { expression, .. } = &constraint.kind else { continue };
-                let bound = match mentions(&**expression) && containing.contains(&base.oid) {
-                    true => definition_text::parse_expression(&**expression)
+                let bound = match mentions(expression) && containing.contains(&base.oid) {
+                    true => definition_text::parse_expression(expression)
                         .and_then(|node| definition_text::bind_domain_check(&node, *base, &environment)),
                     false => continue,
                 };
