@@ -68,7 +68,7 @@ impl KeyHash {
 
     /// Where in `0..len` the hash lies when all that are possible are spread over it.
     pub(super) fn part_of(self, len: usize) -> usize {
-        (u128::from(self.0) * len as u128 >> 64) as usize
+        ((u128::from(self.0) * len as u128) >> 64) as usize
     }
 }
 
