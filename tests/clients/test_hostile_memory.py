@@ -176,10 +176,10 @@ class HostileMemory(unittest.TestCase):
     def assert_unharmed(self, what):
         """The peak is within bounds, and a session that has been there all the time has room for its own work."""
         peak = self.peak()
+        self.begin_peak()
         self.assertEqual(self.witness.execute("SELECT count(*) FROM (SELECT g FROM generate_series(1, 2000) g ORDER BY -g) x").fetchone(),
                          (2000,))
         self.assertLessEqual(peak, ALLOWED, f"{what}: {peak / MB:.0f} MB")
-        self.begin_peak()
 
     def session(self, user="hostile"):
         db = self.server.connect(user)
