@@ -70,7 +70,7 @@ class Server:
         for line in self.psql("-c", RELATIONS).splitlines():
             name, kind = line.rsplit("|", 1)
             row = "last_value, is_called" if kind == "S" else "t.*"
-            query = f"SELECT ROW({row})::text FROM {name} t ORDER BY 1 COLLATE \"C\""
+            query = f"SELECT line FROM (SELECT ROW({row})::text AS line FROM {name} t) AS lines ORDER BY line COLLATE \"C\""
             done = subprocess.run([find_program("psql"), "-X", "-q", "-A", "-t", "-c", query], env=self.environment, capture_output=True, timeout=120)
             # A view may well raise: a division by zero, a right that its owner has not.
             found[name] = done.stdout.decode(errors="replace") or re.sub(r"\n.*", "", done.stderr.decode(errors="replace"))
@@ -174,6 +174,9 @@ class Case:
             source = Ours(self.binary, stack)
             command = [find_program("psql"), "-X", "-q"]
             subprocess.run(command, env=dict(source.environment, PG_ABS_SRCDIR=str(REGRESS)), input=self.script().encode(), capture_output=True, timeout=180)
+            # A restore fills materialized views from their queries, as pg_dump's does.
+            refresh = "SELECT format('REFRESH MATERIALIZED VIEW %s', oid::regclass) FROM pg_class WHERE relkind = 'm' AND relispopulated \\gexec"
+            subprocess.run(command, env=source.environment, input=refresh.encode(), capture_output=True, timeout=180)
             try:
                 self.text = source.dump(self.directory / "before.sql")
                 self.file = source.dump(self.directory / "before.heliodump", "--compression", "none")

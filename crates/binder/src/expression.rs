@@ -2,8 +2,7 @@
 
 use expr::{Expr, expression::SessionValue};
 use pg_query::protobuf::{
-    AArrayExpr, AExpr, AExprKind, CollateClause, Node, SqlValueFunction, SqlValueFunctionOp, TypeCast, TypeName,
-    node::Node as Ast,
+    AExpr, AExprKind, CollateClause, Node, SqlValueFunction, SqlValueFunctionOp, TypeCast, TypeName, node::Node as Ast,
 };
 use types::{Error, Oid, Result, SqlState, SqlType};
 
@@ -106,7 +105,7 @@ impl Binder<'_> {
         let argument = ast::required(&cast.arg)?;
         let typed = match ast::content(argument)? {
             // ARRAY[...]::type[] makes its elements of that type at once.
-            Ast::AArrayExpr(array) if !is_printed_array(array, cast) => {
+            Ast::AArrayExpr(array) => {
                 let base = names.base_type(target);
                 match type_facts::element(&names, base.oid) {
                     Some(element) => self.bind_array(array, Some((base, element.with_typmod(base.typmod))))?,
@@ -205,12 +204,4 @@ fn bind_value_function(function: &SqlValueFunction) -> Result<Typed> {
         _ => -1,
     };
     Ok(Typed::new(Expr::Session { value, ty: ty.with_typmod(typmod) }, function.location))
-}
-
-/// Whether this is `(ARRAY[...])::type[]`, as definitions are printed, of elements that have a type: they keep it, so that the definition
-/// prints the same again.
-fn is_printed_array(array: &AArrayExpr, cast: &TypeCast) -> bool {
-    let in_parentheses = cast.location > array.list_end + 1;
-    let is_open = |element: &Node| matches!(element.node, None | Some(Ast::AConst(_) | Ast::AArrayExpr(_) | Ast::ParamRef(_)));
-    in_parentheses && !array.elements.is_empty() && !array.elements.iter().any(is_open)
 }

@@ -112,19 +112,10 @@ pub(crate) fn check_generated(
             .detail("A generated column cannot reference another generated column."));
         }
     }
-    if !is_immutable(&bound) {
+    if !crate::immutable::is_immutable(&bound, &environment.names) {
         return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, "generation expression is not immutable"));
     }
     Ok(())
-}
-
-/// Whether every function called is immutable.
-pub(crate) fn is_immutable(expression: &Expr) -> bool {
-    !expression.any(&|part| match part {
-        Expr::Call { function, .. } => function.volatility != 'i',
-        Expr::Session { .. } => true,
-        _ => false,
-    })
 }
 
 /// 42804 when no assignment cast leads from one type to another.

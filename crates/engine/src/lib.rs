@@ -18,6 +18,7 @@ pub mod copy;
 mod ddl;
 mod definition_text;
 mod explain;
+mod immutable;
 pub mod limits;
 pub mod memory;
 mod notification;

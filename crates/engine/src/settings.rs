@@ -463,6 +463,11 @@ impl Settings {
         self.get(name).ok().and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
+    /// Whether definitions print for a dump, which must come back from what is read: an option of ours, under a name that PostgreSQL takes too.
+    pub(crate) fn reparsable_definitions(&self) -> bool {
+        self.get("heliosdb.reparsable_definitions").is_ok_and(|value| value == "on")
+    }
+
     /// The schemas of search_path as written, `$user` not replaced.
     pub fn search_path(&self) -> Vec<String> {
         split_identifiers(self.get("search_path").unwrap_or_default()).unwrap_or_default()

@@ -50,6 +50,15 @@ pub struct SystemContext<'a> {
     pub current_database: Arc<str>,
     pub current_user: Arc<str>,
     pub state: &'a dyn SystemState,
+    /// Definitions print as they would again after being read, and not quite as PostgreSQL prints them: for dumps.
+    pub reparsed: bool,
+}
+
+impl SystemContext<'_> {
+    /// How definitions are laid out where nobody says it.
+    pub(crate) fn style(&self) -> definitions::Style {
+        definitions::Style { reparsed: self.reparsed, ..definitions::Style::INDENTED }
+    }
 }
 
 /// A column's type as clients are told it: domains as what they are over.

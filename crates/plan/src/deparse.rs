@@ -31,13 +31,16 @@ pub struct Style {
     pub indent: bool,
     /// Fields of a list go to lines of their own past this column; negative: never.
     pub wrap: i32,
+    /// What prints the same again after it has been parsed: the parser moves a conversion of ARRAY[...] to its elements, so that it is printed
+    /// there.
+    pub reparsed: bool,
 }
 
 impl Style {
-    pub const PLAIN: Style = Style { pretty: false, indent: false, wrap: -1 };
+    pub const PLAIN: Style = Style { pretty: false, indent: false, wrap: -1, reparsed: false };
     /// What pg_get_expr and its kin use.
-    pub const INDENTED: Style = Style { pretty: false, indent: true, wrap: 0 };
-    pub const PRETTY: Style = Style { pretty: true, indent: true, wrap: 0 };
+    pub const INDENTED: Style = Style { pretty: false, indent: true, wrap: 0, reparsed: false };
+    pub const PRETTY: Style = Style { pretty: true, indent: true, wrap: 0, reparsed: false };
 }
 
 /// How columns and subqueries of an expression outside of a query print.

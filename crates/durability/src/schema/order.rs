@@ -28,12 +28,43 @@ impl Needs {
             stack.extend(needed.filter(|needed| !placed.contains(*needed)).map(|needed| (*needed, false)));
         }
     }
+
+    /// Of views that read one another in a circle, the oldest is made first without needing anything and replaced when all others are there.
+    /// These, in order; what they need is forgotten.
+    ///
+    /// It is the oldest of its circle again in a restored database, so that the order is the same.
+    fn cut_circles(&mut self, views: &[Address]) -> Vec<Address> {
+        let mut cut = Vec::new();
+        for view in views {
+            if self.reaches_itself(*view) {
+                self.0.remove(view);
+                cut.push(*view);
+            }
+        }
+        cut
+    }
+
+    fn reaches_itself(&self, object: Address) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut left = vec![object];
+        while let Some(next) = left.pop() {
+            for needed in self.0.get(&next).into_iter().flatten() {
+                if *needed == object {
+                    return true;
+                }
+                if seen.insert(*needed) {
+                    left.push(*needed);
+                }
+            }
+        }
+        false
+    }
 }
 
 impl Reader<'_> {
     /// Types, sequences, functions and tables, in an order in which they can be made; then, behind the rows, the views.
     pub(super) fn definitions_in_order(&mut self) -> Result<()> {
-        let needs = self.needs()?;
+        let mut needs = self.needs()?;
         let mut by_age: Vec<Address> = self.found.keys().copied().filter(|(class, _)| *class != class::NAMESPACE).collect();
         by_age.sort_by_key(|&(class, oid)| (oid, class));
         let is_view = |reader: &Reader, object: &Address| {
@@ -49,21 +80,19 @@ impl Reader<'_> {
         self.schema.tables = tables;
         order.clear();
         self.keys_and_indexes()?;
+        let replaced = needs.cut_circles(&views);
+        let definitions = self.stand_ins(&replaced)?;
         views.into_iter().for_each(|object| needs.visit(object, &mut placed, &mut order));
-        self.stand_ins(&needs, &order)?;
         self.add_definitions(Section::AfterRows, &order);
+        self.put_definitions(definitions);
+        self.add_definitions(Section::AfterRows, &replaced);
         Ok(())
     }
 
-    /// Views that read one another in a circle: one that is read before it is made is made twice, first with its columns alone.
-    fn stand_ins(&mut self, needs: &Needs, order: &[Address]) -> Result<()> {
-        let place: BTreeMap<Address, usize> = order.iter().enumerate().map(|(at, object)| (*object, at)).collect();
-        let read_early: BTreeSet<Address> = order
-            .iter()
-            .flat_map(|object| needs.0.get(object).into_iter().flatten().filter(|needed| place.get(*needed) > place.get(object)))
-            .copied()
-            .collect();
-        for (class, oid) in read_early {
+    /// Lets these views have only their columns at first; what they are to be replaced by.
+    fn stand_ins(&mut self, replaced: &[Address]) -> Result<Vec<(Address, String)>> {
+        let mut definitions = Vec::with_capacity(replaced.len());
+        for &(class, oid) in replaced {
             let columns = self.query(&format!(
                 "SELECT attname, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
                 WHERE attrelid = {oid} AND attnum > 0 ORDER BY attnum"
@@ -71,11 +100,19 @@ impl Reader<'_> {
             let columns: Vec<String> =
                 columns.iter().map(|row| format!("\n    NULL::{} AS {}", row.text(1), quote(&row.text(0)))).collect();
             let Some(found) = self.found.get_mut(&(class, oid)) else { continue };
-            let name = found.name.clone();
-            found.definition = found.definition.replacen("CREATE VIEW", "CREATE OR REPLACE VIEW", 1);
-            self.add(Section::AfterRows, "VIEW", &name, None, format!("CREATE VIEW {name} AS\n SELECT{}", columns.join(",")));
+            let whole = found.definition.replacen("CREATE VIEW", "CREATE OR REPLACE VIEW", 1);
+            found.definition = format!("CREATE VIEW {} AS\n SELECT{}", found.name, columns.join(","));
+            definitions.push(((class, oid), whole));
         }
-        Ok(())
+        Ok(definitions)
+    }
+
+    fn put_definitions(&mut self, definitions: Vec<(Address, String)>) {
+        for (object, definition) in definitions {
+            if let Some(found) = self.found.get_mut(&object) {
+                found.definition = definition;
+            }
+        }
     }
 
     fn add_definitions(&mut self, section: Section, order: &[Address]) {
@@ -135,5 +172,18 @@ mod tests {
         let (mut placed, mut order) = (BTreeSet::new(), Vec::new());
         (1..=5).for_each(|oid| needs.visit((1, oid), &mut placed, &mut order));
         assert_eq!(order.iter().map(|(_, oid)| *oid).collect::<Vec<_>>(), [4, 5, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_circle_is_cut_at_its_oldest() {
+        let mut needs = Needs::default();
+        for (dependent, needed) in [(1, 4), (2, 4), (4, 3), (3, 2)] {
+            needs.0.entry((1, dependent)).or_default().insert((1, needed));
+        }
+        let views: Vec<Address> = (1..=4).map(|oid| (1, oid)).collect();
+        assert_eq!(needs.cut_circles(&views), [(1, 2)]);
+        let (mut placed, mut order) = (BTreeSet::new(), Vec::new());
+        views.into_iter().for_each(|view| needs.visit(view, &mut placed, &mut order));
+        assert_eq!(order.iter().map(|(_, oid)| *oid).collect::<Vec<_>>(), [2, 3, 4, 1]);
     }
 }

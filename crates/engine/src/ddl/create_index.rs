@@ -1,7 +1,7 @@
 //! CREATE INDEX.
 
-use crate::definition_text;
 use crate::offload::run_offloaded;
+use crate::{definition_text, immutable::is_immutable};
 use std::sync::Arc;
 
 use binder::{Environment, ExpressionKind};
@@ -131,7 +131,7 @@ fn index_definition(
         .map(|clause| {
             let columns = index_shape::row_columns(table);
             let bound = definition_text::bind_condition(clause, &columns, ExpressionKind::IndexPredicate, environment)?;
-            refuse_mutable(&bound, "predicate")?;
+            refuse_mutable(&bound, "predicate", environment)?;
             definition_text::deparse_expression(clause, &columns, ExpressionKind::IndexPredicate, environment)
         })
         .transpose()?;
@@ -164,8 +164,8 @@ fn attribute_position(table: &Relation, name: &str) -> Result<usize> {
         .ok_or_else(|| Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")))
 }
 
-fn refuse_mutable(expression: &expr::Expr, part: &str) -> Result<()> {
-    if expression.any(&|part| matches!(part, expr::Expr::Call { function, .. } if function.volatility != 'i')) {
+fn refuse_mutable(expression: &expr::Expr, part: &str, environment: &Environment) -> Result<()> {
+    if !is_immutable(expression, &environment.names) {
         let message = format!("functions in index {part} must be marked IMMUTABLE");
         return Err(Error::new(SqlState::INVALID_OBJECT_DEFINITION, message));
     }
@@ -183,7 +183,7 @@ fn index_column(element: &IndexElem, method: &str, table: &Relation, environment
             let columns = index_shape::row_columns(table);
             let (node, collation) = without_collation(written)?;
             let bound = definition_text::bind_expression(node, &columns, ExpressionKind::IndexExpression, environment)?;
-            refuse_mutable(&bound, "expression")?;
+            refuse_mutable(&bound, "expression", environment)?;
             let name = definition_text::column_name(written);
             let name = if name == "?column?" { "expr".to_owned() } else { name };
             let key = match &bound {

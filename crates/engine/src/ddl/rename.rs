@@ -254,20 +254,17 @@ impl Session {
                 format!("relation \"{}\" already exists in schema \"{}\"", relation.name, statement.newschema),
             ));
         }
-        let changes = super::rename_text::relation_renamed(&names.catalog, &relation, schema, &relation.name)?;
+        let goes = |other: &Arc<Relation>| {
+            let is_part =
+                relation.indexes.contains(&other.oid) || other.owned_by.is_some_and(|(table, _, _)| table == relation.oid);
+            other.oid == relation.oid || is_part
+        };
+        let moved: Vec<Arc<Relation>> = names.catalog.relations().filter(|other| goes(other)).cloned().collect();
+        let changes = super::rename_text::relations_moved(&names.catalog, &moved, schema)?;
         self.open_transaction()?.txn.change_schema(|change| {
             changes.put(change.catalog);
-            move_relation(change.catalog, relation.oid, schema);
+            moved.iter().for_each(|member| move_relation(change.catalog, member.oid, schema));
             rename_row_type(change.catalog, &relation, schema, &relation.name);
-            let members: Vec<Oid> = change
-                .catalog
-                .relations()
-                .filter(|other| {
-                    relation.indexes.contains(&other.oid) || other.owned_by.is_some_and(|(table, _, _)| table == relation.oid)
-                })
-                .map(|other| other.oid)
-                .collect();
-            members.into_iter().for_each(|oid| move_relation(change.catalog, oid, schema));
             Ok(())
         })?;
         Ok(command(relation_tag(kind, kind)))

@@ -42,14 +42,26 @@ pub(crate) fn type_renamed(catalog: &Catalog, ty: &UserType, new_schema: Oid, ne
     rewrite_all(catalog, &|text| Ok(renamed_in(text, &old, &new)))
 }
 
+/// What must change when relations of one schema move to another, all at once.
+pub(crate) fn relations_moved(catalog: &Catalog, relations: &[Arc<Relation>], new_schema: Oid) -> Result<Rewritten> {
+    let Some(first) = relations.first() else { return Ok(Rewritten::default()) };
+    let names: Vec<String> = relations.iter().map(|relation| relation.name.to_string()).collect();
+    members_moved(catalog, &names, &schema_name(catalog, first.schema), &schema_name(catalog, new_schema))
+}
+
 /// What must change when a schema gets another name.
 pub(crate) fn schema_renamed(catalog: &Catalog, schema: Oid, old: &str, new: &str) -> Result<Rewritten> {
     let relations = catalog.relations().filter(|relation| relation.schema == schema).map(|relation| relation.name.to_string());
     let types = catalog.user_types().filter(|ty| ty.schema == schema && !matches!(ty.kind, UserTypeKind::Array { .. }));
     let members: Vec<String> = relations.chain(types.map(|ty| ty.name.to_string())).collect();
+    members_moved(catalog, &members, old, new)
+}
+
+/// What must change when these objects are found in another schema.
+fn members_moved(catalog: &Catalog, members: &[String], old: &str, new: &str) -> Result<Rewritten> {
     rewrite_all(catalog, &|text| {
         let mut changed: Option<String> = None;
-        for member in &members {
+        for member in members {
             let (old, new) = ((old.to_owned(), member.clone()), (new.to_owned(), member.clone()));
             changed = renamed_in(changed.as_deref().unwrap_or(text), &old, &new).or(changed);
         }

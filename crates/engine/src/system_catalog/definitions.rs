@@ -54,7 +54,7 @@ pub fn expression(context: &SystemContext, sql: &str, relation: Option<&Relation
 /// is kept, because it is converted to its column's type.
 pub fn stored_expression(context: &SystemContext, sql: &str, relation: Option<&Relation>, style: Style) -> String {
     let of_default = relation.and_then(|relation| {
-        let shown = |position| default_text(context, relation, position, Style::INDENTED);
+        let shown = |position| default_text(context, relation, position, context.style());
         let position = (0..relation.attributes.len()).find(|position| shown(*position).as_deref() == Some(sql))?;
         default_text(context, relation, position, style)
     });

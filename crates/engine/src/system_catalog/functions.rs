@@ -84,8 +84,8 @@ pub fn call(source: &str, arguments: &[Datum], context: &SystemContext) -> Optio
     }
 }
 
-fn style(given: Arguments, at: usize) -> Style {
-    if given.boolean(at) { Style::PRETTY } else { Style::INDENTED }
+fn style(context: &SystemContext, given: Arguments, at: usize) -> Style {
+    if given.boolean(at) { Style { reparsed: context.reparsed, ..Style::PRETTY } } else { context.style() }
 }
 
 /// Printing of definitions.
@@ -104,12 +104,12 @@ fn definition_function(source: &str, given: Arguments, context: &SystemContext) 
         },
         "pg_get_expr" | "pg_get_expr_ext" => {
             let relation = catalog.relation(given.oid(1)).map(|relation| &**relation);
-            text(definitions::stored_expression(context, given.text(0), relation, style(given, 2)))
+            text(definitions::stored_expression(context, given.text(0), relation, style(context, given, 2)))
         }
         "pg_get_indexdef" | "pg_get_indexdef_ext" => {
             let Some(relation) = catalog.relation(given.oid(0)) else { return Some(NULL) };
             let Some(index) = as_index(relation) else { return Some(NULL) };
-            let style = style(given, 2);
+            let style = style(context, given, 2);
             match usize::try_from(given.int(1)) {
                 Ok(0) => {
                     let qualify = if style.pretty { Qualify::WhenHidden } else { Qualify::Always };
@@ -120,10 +120,10 @@ fn definition_function(source: &str, given: Arguments, context: &SystemContext) 
             }
         }
         "pg_get_constraintdef" | "pg_get_constraintdef_ext" => {
-            optional_text(constraint_definition(context, given.oid(0), style(given, 1)))
+            optional_text(constraint_definition(context, given.oid(0), style(context, given, 1)))
         }
         "pg_get_viewdef" | "pg_get_viewdef_ext" => {
-            view(catalog.relation(given.oid(0)).map(|relation| &**relation), style(given, 1))
+            view(catalog.relation(given.oid(0)).map(|relation| &**relation), style(context, given, 1))
         }
         "pg_get_viewdef_wrap" => {
             let style = Style { wrap: i32::try_from(given.int(1)).unwrap_or(0), ..Style::PRETTY };
@@ -478,7 +478,7 @@ fn other_fallible_function(source: &str, given: Arguments, context: &SystemConte
         "pg_get_serial_sequence" => serial_sequence(context, given.text(0), given.text(1)),
         "pg_get_viewdef_name" | "pg_get_viewdef_name_ext" => relation_named(context, given.text(0)).map(|relation| {
             let relation = context.names.catalog.relation(relation);
-            optional_text(relation.and_then(|relation| definitions::view(context, relation, style(given, 1))))
+            optional_text(relation.and_then(|relation| definitions::view(context, relation, style(context, given, 1))))
         }),
         "pg_current_xact_id" => context.state.transaction_id().map(transaction_id),
         "pg_cancel_backend" => context.state.cancel_backend(pid()).map(Datum::Bool),

@@ -411,7 +411,7 @@ pub(super) fn pg_attrdef(context: &SystemContext, sink: &mut Sink) {
         for (position, attribute) in relation.live_attributes() {
             if let Some(default) = &attribute.default {
                 let number = Datum::Int2(attribute_number(position));
-                let canonical = definitions::default_value(context, default, relation, position, definitions::Style::INDENTED);
+                let canonical = definitions::default_value(context, default, relation, position, context.style());
                 sink.push(vec![oid(default_oid(relation.oid, position)), oid(relation.oid), number, text(canonical)]);
             }
         }

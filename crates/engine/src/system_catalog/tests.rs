@@ -215,6 +215,7 @@ fn context() -> SystemContext<'static> {
         current_database: "postgres".into(),
         current_user: "postgres".into(),
         state: &Quiet,
+        reparsed: false,
     }
 }
 

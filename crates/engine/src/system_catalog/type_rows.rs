@@ -159,9 +159,7 @@ fn user_type_row(context: &SystemContext, ty: &UserType) -> Row {
         UserTypeKind::Enum(_) => Facts::new('e', 'E', ENUM_FUNCTIONS),
         UserTypeKind::Domain { base, not_null, default, .. } => Facts {
             not_null: *not_null,
-            default: default
-                .as_deref()
-                .map(|default| definitions::domain_default(context, default, *base, definitions::Style::INDENTED)),
+            default: default.as_deref().map(|default| definitions::domain_default(context, default, *base, context.style())),
             ..Facts::of_domain(*base, context.names.type_category(base.oid))
         },
         UserTypeKind::Composite { relation } => Facts { relation: *relation, ..Facts::new('c', 'C', RECORD_FUNCTIONS) },

@@ -320,6 +320,13 @@ impl<'p> Printer<'p> {
                 _ => self.operand(operand, false, parent),
             };
         }
+        if self.style.reparsed
+            && let Expr::Array { elements, multidimensional, .. } = operand
+            && !elements.is_empty()
+            && self.array_converted(elements, *multidimensional, ty)
+        {
+            return;
+        }
         match operand {
             Expr::Constant { value, ty: own } if own.oid == ty.oid && own.typmod == -1 => {
                 self.constant(value, *own, Label::Never);
@@ -327,6 +334,35 @@ impl<'p> Printer<'p> {
             _ => self.bracketed(!self.style.pretty, |printer| printer.operand(operand, false, parent)),
         }
         self.type_label(ty);
+    }
+
+    /// `ARRAY[...]` whose elements are converted each; false, and nothing printed, when `ty` is no array type.
+    fn array_converted(&mut self, elements: &[Expr], multidimensional: bool, ty: SqlType) -> bool {
+        let array = self.names.base_type(ty);
+        let Some(element) = self.names.array_element(array.oid) else { return false };
+        let each = if multidimensional { array } else { element.with_typmod(array.typmod) };
+        let start = self.out.len();
+        self.push("ARRAY[");
+        for (at, item) in elements.iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            let converted = item.ty() == each;
+            match item {
+                Expr::Array { elements, multidimensional, .. } if !converted => {
+                    self.array_converted(elements, *multidimensional, each);
+                }
+                _ if converted => self.expression(item, true),
+                _ => self.cast(item, each, &CastMethod::Relabel, true),
+            }
+        }
+        self.push("]");
+        if array.oid != ty.oid {
+            self.out.insert(start, '(');
+            self.push(")");
+            self.type_label(ty);
+        }
+        true
     }
 
     fn subscripts(&mut self, operand: &Expr, subscripts: &[Subscript], implicit: bool) {
