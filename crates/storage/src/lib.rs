@@ -31,8 +31,8 @@
 //!
 //! - A **deleted** row clears its presence bit. A chunk that has lost half of its rows is packed to the rest, one that has lost all
 //!   leaves the tree. Row ids are never given out again.
-//! - An **updated text** is written over the old one if it is as long and nobody shares the bytes. Otherwise it goes to its column's
-//!   tail; once garbage outweighs half of the live bytes, the column is rebuilt.
+//! - An **updated text** is written over the old one if it is no longer and nobody shares the bytes. Otherwise it goes to its column's
+//!   tail, and its place to a short list of those that moved; once garbage outweighs half of the live bytes, the column is rebuilt.
 //! - **Appending** to a shared table copies the tail only, which is why there is one.
 //! - **Keys** are bytes that compare as their values do ([`key`]), so the index tree knows no types.
 //! - A **large value is dropped** in time proportional to what only it holds. All values are `Send`: whoever lets go of a big table, or

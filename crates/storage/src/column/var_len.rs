@@ -1,7 +1,7 @@
 //! Values of variable length, as ranges of shared and private bytes.
 //!
 //! ```text
-//! places:  (0,5) (5,3) (90,7)          start and length of each row's bytes; two bytes a row while they lie side by side ([`Places`])
+//! places:  (0,5) (5,3) (90,7)          start and length of each row's bytes; two bytes a row while most lie side by side ([`Places`])
 //! base:    [0 .. 84)                   shared with clones and with vectors gathered from this one, written only while nobody shares it
 //! tail:    [84 .. 97)                  own, grows at its end
 //! ```
@@ -23,6 +23,10 @@ const CLONED_PART: usize = 16;
 const GARBAGE: usize = 4096;
 /// Where values are longer, what their places take does not count.
 const LONG_VALUE: usize = 512;
+/// Places of at most this many values are left as they are when a clone is rebuilt: more values are about to come.
+const FEW: usize = 64;
+/// Bytes that a copied list has room for, beyond what it holds.
+const ROOM: usize = 128;
 
 /// Values of variable length: each row is a range of bytes. A vector holds less than 4 GiB.
 #[derive(Debug, Default)]
@@ -39,13 +43,18 @@ pub struct VarLen {
 
 impl Clone for VarLen {
     fn clone(&self) -> VarLen {
+        if self.places.many_moved() && self.live <= self.heap_len() {
+            let mut rebuilt = self.rebuilt(self.places.to_vec());
+            rebuilt.places.pack();
+            return rebuilt;
+        }
         self.with_heap(self.places.clone(), self.live, self.overlapping)
     }
 }
 
 impl VarLen {
     pub(super) fn with_capacity(capacity: usize) -> VarLen {
-        VarLen { places: Places::Each(Vec::with_capacity(capacity)), ..VarLen::default() }
+        VarLen { places: Places::each(Vec::with_capacity(capacity)), ..VarLen::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -85,7 +94,7 @@ impl VarLen {
 
     pub(super) fn push(&mut self, value: &[u8]) {
         let range = self.add_bytes(value);
-        self.places.each_mut().push(range);
+        self.places.push(range);
         self.live += value.len();
     }
 
@@ -101,17 +110,16 @@ impl VarLen {
     pub(super) fn set(&mut self, index: usize, value: &[u8]) {
         let (start, length) = self.places.get(index);
         self.live = self.live - length as usize + value.len();
-        let fits = value.len() == length as usize || (value.len() < length as usize && self.places.are_each());
-        if fits && self.overwrite(start, value) {
+        if value.len() <= length as usize && self.overwrite(start, value) {
             if value.len() < length as usize {
-                self.places.each_mut()[index].1 = value.len() as u32;
+                self.places.set(index, (start, value.len() as u32));
             }
         } else {
             let range = self.add_bytes(value);
-            self.places.each_mut()[index] = range;
+            self.places.set(index, range);
         }
         if self.heap_len() > self.live + self.live / 2 + GARBAGE {
-            *self = self.rebuilt(self.places.iter());
+            *self = self.rebuilt(self.places.to_vec());
             self.places.pack();
         }
     }
@@ -144,25 +152,32 @@ impl VarLen {
     }
 
     /// A vector of these ranges of bytes of this one, without garbage.
-    fn rebuilt(&self, ranges: impl Iterator<Item = (u32, u32)> + Clone) -> VarLen {
-        let live = ranges.clone().map(|(_, length)| length as usize).sum();
+    fn rebuilt(&self, mut ranges: Vec<(u32, u32)>) -> VarLen {
+        let live = ranges.iter().map(|(_, length)| *length as usize).sum();
         let mut heap = Vec::with_capacity(live);
-        let ranges: Vec<(u32, u32)> = ranges
-            .map(|range| {
-                let start = heap.len() as u32;
-                heap.extend_from_slice(self.bytes_of(range));
-                (start, range.1)
-            })
-            .collect();
+        // Bytes that lie side by side in the old heap as well, and on one side of the base's end, are copied together.
+        let (mut run_start, mut run_length) = (0, 0);
+        let mut end = 0;
+        for range in &mut ranges {
+            let (start, length) = *range;
+            if start != run_start + run_length || start == self.base_len {
+                heap.extend_from_slice(self.bytes_of((run_start, run_length)));
+                (run_start, run_length) = (start, 0);
+            }
+            run_length += length;
+            *range = (end, length);
+            end += length;
+        }
+        heap.extend_from_slice(self.bytes_of((run_start, run_length)));
         let base = (live > 0).then(|| Shared::from(&heap[..]));
-        VarLen { places: Places::Each(ranges), base_len: live as u32, base, overlapping: false, tail: Vec::new(), live }
+        VarLen { places: Places::each(ranges), base_len: live as u32, base, overlapping: false, tail: Vec::new(), live }
     }
 
     /// A vector of these ranges: with the bytes shared when it takes a good part of them, copied when few.
     fn gathered(&self, ranges: Vec<(u32, u32)>) -> VarLen {
         let live: usize = ranges.iter().map(|(_, length)| *length as usize).sum();
         let few = live <= CLONED_TAIL || live < self.heap_len() / 8;
-        if few { self.rebuilt(ranges.into_iter()) } else { self.with_heap(Places::Each(ranges), live, true) }
+        if few { self.rebuilt(ranges) } else { self.with_heap(Places::each(ranges), live, true) }
     }
 
     /// A vector of these places that takes over the bytes: the base by reference, the tail by a copy.
@@ -173,13 +188,17 @@ impl VarLen {
                 base: self.base.clone(),
                 base_len: self.base_len,
                 overlapping,
-                tail: self.tail.clone(),
+                tail: with_room(&self.tail),
                 live,
             };
         }
         // A value that many rows share must not be copied for each of them.
         if live <= self.heap_len() {
-            return self.rebuilt(places.iter());
+            let mut rebuilt = self.rebuilt(places.to_vec());
+            if rebuilt.len() > FEW {
+                rebuilt.places.pack();
+            }
+            return rebuilt;
         }
         let base = self.base.as_ref().map_or(&[][..], |base| base);
         let heap = [base, &self.tail].concat();
@@ -202,13 +221,13 @@ impl VarLen {
 
     pub(super) fn append_range(&mut self, other: &VarLen, start: usize, len: usize) {
         let ranges = (start..start + len).map(|index| other.places.get(index));
-        self.places.each_mut().reserve(len);
+        self.places.reserve(len);
         self.tail.reserve(ranges.clone().map(|(_, length)| length as usize).sum());
         ranges.for_each(|range| self.push(other.bytes_of(range)));
     }
 
     pub(super) fn append_taken(&mut self, other: &VarLen, rows: &[u32]) {
-        self.places.each_mut().reserve(rows.len());
+        self.places.reserve(rows.len());
         rows.iter().for_each(|&row| self.push(other.get(row as usize)));
     }
 
@@ -216,7 +235,7 @@ impl VarLen {
     pub(super) fn repeat(value: &[u8], len: usize) -> VarLen {
         let mut repeated = VarLen { overlapping: true, live: value.len() * len, ..VarLen::default() };
         let range = repeated.add_bytes(value);
-        repeated.places = Places::Each(vec![range; len]);
+        repeated.places = Places::each(vec![range; len]);
         repeated
     }
 
@@ -224,19 +243,19 @@ impl VarLen {
     pub(super) fn shrink(&mut self) {
         let heap_len = self.heap_len();
         if heap_len > self.live {
-            *self = self.rebuilt(self.places.iter());
+            *self = self.rebuilt(self.places.to_vec());
         } else if self.base.is_none() {
             self.base_len = heap_len as u32;
             self.base = (heap_len > 0).then(|| Shared::from(std::mem::take(&mut self.tail).as_slice()));
         }
         self.places.pack();
         // Values that lie side by side share nothing.
-        self.overlapping &= self.places.are_each();
+        self.overlapping &= !self.places.are_packed();
     }
 
     /// Whether little else than the values is held.
     pub(super) fn is_compact(&self) -> bool {
-        let places = !self.places.are_each() || self.live >= self.len() * LONG_VALUE;
+        let places = self.places.are_packed() || self.live >= self.len() * LONG_VALUE;
         places && self.heap_len() <= self.live + self.live / 8 && self.tail.capacity() <= CLONED_TAIL
     }
 
@@ -248,6 +267,16 @@ impl VarLen {
         });
         self.places.heap_size() + base + self.tail.capacity()
     }
+}
+
+/// A copy with room for a little more: who copies a vector is about to write to it.
+fn with_room<T: Copy>(values: &[T]) -> Vec<T> {
+    if values.is_empty() {
+        return Vec::new();
+    }
+    let mut copy = Vec::with_capacity(values.len() + values.len() / 16 + ROOM / size_of::<T>());
+    copy.extend_from_slice(values);
+    copy
 }
 
 #[cfg(test)]
