@@ -38,6 +38,12 @@ impl Bitmap {
         }
     }
 
+    /// Keeps the room.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.len = 0;
+    }
+
     pub fn push(&mut self, bit: bool) {
         if self.len.is_multiple_of(64) {
             self.words.push(0);

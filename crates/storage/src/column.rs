@@ -225,13 +225,18 @@ impl Column {
     pub fn take_compact(&mut self) -> Column {
         let mut taken = self.slice(0, self.len());
         taken.shrink();
+        self.clear();
+        taken
+    }
+
+    /// Keeps the room for as many rows.
+    pub(crate) fn clear(&mut self) {
         for_kind!(&mut self.data,
             fixed(values) => values.clear(),
             var(values) => values.clear(),
             any(values) => values.clear(),
         );
         self.validity = None;
-        taken
     }
 
     /// Whether [`Column::shrink`] would give back little.
@@ -261,7 +266,7 @@ impl Column {
 /// Asks for the cache line at an address, which need not be anybody's.
 #[inline]
 #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "there is no safe name for the instruction, which cannot fail"))]
-fn prefetch(address: *const u8) {
+pub(crate) fn prefetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the instruction is a hint: it reads nothing that the program could see and faults at no address.
     unsafe {

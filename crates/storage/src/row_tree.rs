@@ -92,13 +92,19 @@ impl RowTree {
         debug_assert_eq!(values.len(), self.attributes.len());
         debug_assert!(!self.contains(row), "{row:?} inserted twice");
         self.len += 1;
-        if self.tail.as_ref().is_some_and(|tail| row.0 >= tail_end(tail)) {
-            self.merge_tail(Some(row));
-        }
+        let merged = match &self.tail {
+            Some(tail) if row.0 >= tail_end(tail) => self.merge_tail(Some(row)),
+            _ => None,
+        };
         match &mut self.tail {
             Some(tail) if row >= tail.first() => Shared::make_mut(tail).insert(row, writer, values),
             None if self.blocks.last().is_none_or(|chunk| chunk.end() <= row) => {
-                let mut tail = Chunk::new(self.tail_start(row), &self.attributes);
+                let first = self.tail_start(row);
+                // The room of the tail before, which the new one is about to need, is used again.
+                let mut tail = match merged.and_then(|merged| Shared::try_unwrap(merged).ok()) {
+                    Some(merged) => merged.emptied(first),
+                    None => Chunk::new(first, &self.attributes),
+                };
                 tail.insert(row, writer, values);
                 self.tail = Some(Shared::new(tail));
             }
@@ -254,15 +260,17 @@ impl RowTree {
         }
     }
 
-    /// Moves the tail's rows into their block. `next` is the row that follows, if known: a block that is left behind is packed.
-    fn merge_tail(&mut self, next: Option<RowId>) {
-        let Some(tail) = self.tail.take() else { return };
+    /// Moves the tail's rows into their block, and returns the tail, which is no part of the tree any more. `next` is the row that
+    /// follows, if known: a block that is left behind is packed.
+    fn merge_tail(&mut self, next: Option<RowId>) -> Option<Shared<Chunk>> {
+        let tail = self.tail.take()?;
         let block = block_of(tail.first());
         let chunk = self.block_mut(tail.first());
         chunk.append_chunk(&tail);
         if next.is_some_and(|next| block_of(next) != block) {
             chunk.seal();
         }
+        Some(tail)
     }
 }
 

@@ -9,6 +9,10 @@ use crate::{Bitmap, Column, Row, RowId, Shared, TxnId};
 
 /// Values of at least this size are given back at once when their row is deleted, smaller ones when the chunk is packed.
 const LARGE_VALUE: usize = 512;
+/// Bytes of a column's room that are kept for the rows to come.
+const KEPT_ROOM: usize = 16 * 1024;
+/// Columns that are changed together.
+const TOGETHER: usize = 8;
 /// Chunks of no more slots are not worth packing.
 const PACKED_FROM: usize = 64;
 
@@ -38,6 +42,18 @@ impl Chunk {
             packed: None,
             writers: Writers::One(TxnId::default()),
         }
+    }
+
+    /// This chunk without its rows, to begin at another id; its columns keep their room unless that is much or others hold them.
+    pub(super) fn emptied(mut self, first: RowId) -> Chunk {
+        for column in &mut self.columns {
+            match Arc::get_mut(column) {
+                Some(column) if column.heap_size() <= KEPT_ROOM => column.clear(),
+                _ => *column = Arc::new(Column::new(column.physical())),
+            }
+        }
+        self.presence.clear();
+        Chunk { first, live: 0, packed: None, writers: Writers::One(TxnId::default()), ..self }
     }
 
     /// The columns, over all slots; a slot whose presence bit is clear holds no row.
@@ -181,25 +197,26 @@ impl Chunk {
 
     /// Replaces the values that differ, so that the columns that stay the same stay shared.
     pub(super) fn update(&mut self, slot: usize, writer: TxnId, values: &[Datum]) {
-        // All is read before the first is written: the locked instruction that unshares a column lets no later read begin, and
-        // columns are far apart in memory.
-        let rewritten = self.writers.get(slot) != writer;
-        for (columns, values) in self.columns.chunks_mut(64).zip(values.chunks(64)) {
-            let changed = columns.iter().zip(values).enumerate();
-            let mut changed: u64 = changed.map(|(at, (column, value))| u64::from(!column.holds(slot, value)) << at).sum();
-            while changed != 0 {
-                let at = changed.trailing_zeros() as usize;
-                Arc::make_mut(&mut columns[at]).set(slot, &values[at]);
-                changed &= changed - 1;
+        // All is asked for before the first is read, and columns are unshared before the first is written: the locked instruction
+        // that it takes lets no later read begin before earlier writes have ended, and columns are far apart in memory.
+        self.columns.iter().for_each(|column| column.prefetch(slot));
+        self.writers.prefetch(slot);
+        for (columns, values) in self.columns.chunks_mut(TOGETHER).zip(values.chunks(TOGETHER)) {
+            let mut changes = [const { None }; TOGETHER];
+            for ((column, value), change) in columns.iter_mut().zip(values).zip(&mut changes) {
+                if !column.holds(slot, value) {
+                    *change = Some((Arc::make_mut(column), value));
+                }
             }
+            changes.into_iter().flatten().for_each(|(column, value)| column.set(slot, value));
         }
-        if rewritten {
-            let slots = self.slots();
-            self.writers.set(slot, writer, slots);
-        }
+        let slots = self.slots();
+        self.writers.set(slot, writer, slots);
     }
 
     pub(super) fn update_attributes(&mut self, slot: usize, writer: TxnId, values: &[(usize, Datum)]) {
+        values.iter().for_each(|&(attribute, _)| self.columns[attribute].prefetch(slot));
+        self.writers.prefetch(slot);
         for (attribute, value) in values {
             Arc::make_mut(&mut self.columns[*attribute]).set(slot, value);
         }

@@ -1,6 +1,6 @@
 //! Who wrote the row in each slot of a chunk, compactly.
 
-use crate::TxnId;
+use crate::{TxnId, column::prefetch};
 
 /// The writer of each slot. Chunks are often written by one transaction, and otherwise by neighbouring ones.
 #[derive(Clone, Debug)]
@@ -20,6 +20,16 @@ impl Writers {
             Writers::One(writer) => *writer,
             Writers::Near { base, offsets } => TxnId(base + u64::from(offsets[slot])),
             Writers::Each(writers) => writers[slot],
+        }
+    }
+
+    /// Asks for the memory of a slot's writer.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: usize) {
+        match self {
+            Writers::One(_) => {}
+            Writers::Near { offsets, .. } => prefetch(offsets.as_ptr().wrapping_add(slot).cast()),
+            Writers::Each(writers) => prefetch(writers.as_ptr().wrapping_add(slot).cast()),
         }
     }
 
