@@ -16,11 +16,12 @@ use types::{Error, Oid, Result, SqlState, TimestampTz};
 use crate::{
     access::{self, Authority},
     clock,
-    limits::SessionLimits,
+    limits::{SessionLimits, SilenceLimits},
     memory::{ServerMemory, SessionMemory, TableMemory},
     notification::NotificationQueue,
     plan_cache::PlanCache,
     process::{Process, Request},
+    published_roles::PublishedRoles,
     session::{Session, identity::RoleChanges, shared::SessionShared},
     settings::Settings,
     shape_cache::ShapeCache,
@@ -43,11 +44,12 @@ pub struct Database {
 /// Everything that sessions share.
 pub struct Cluster {
     databases: RwLock<BTreeMap<Arc<str>, Arc<Database>>>,
-    roles: Arc<RwLock<Arc<Roles>>>,
+    roles: Arc<PublishedRoles>,
     next_oid: AtomicU32,
     sessions: Mutex<BTreeMap<i32, Arc<SessionShared>>>,
     next_pid: AtomicI32,
     limits: RwLock<Arc<SessionLimits>>,
+    pub(crate) silence_limits: SilenceLimits,
     /// When they were set last (pg_conf_load_time).
     limits_set: Mutex<TimestampTz>,
     process: OnceLock<Process>,
@@ -95,11 +97,12 @@ impl Cluster {
     pub fn new() -> Cluster {
         let cluster = Cluster {
             databases: RwLock::default(),
-            roles: Arc::new(RwLock::new(Arc::new(Roles::new()))),
+            roles: Arc::new(PublishedRoles::new(Roles::new())),
             next_oid: AtomicU32::new(Oid::FIRST_NORMAL.0),
             sessions: Mutex::default(),
             next_pid: AtomicI32::new(101),
             limits: RwLock::default(),
+            silence_limits: SilenceLimits::default(),
             limits_set: Mutex::new(clock::now()),
             process: OnceLock::new(),
             timer: Timer::default(),
@@ -218,7 +221,7 @@ impl Cluster {
 
     /// The committed roles.
     pub fn roles(&self) -> Arc<Roles> {
-        self.roles.read().clone()
+        self.roles.get()
     }
 
     /// An identifier for what all databases share.
@@ -228,25 +231,25 @@ impl Cluster {
 
     /// Changes the roles outside of any transaction: at start, and for what cannot be rolled back.
     pub fn change_roles<T>(&self, change: impl FnOnce(&mut Roles) -> T) -> T {
-        let mut published = self.roles.write();
-        let mut roles = Roles::clone(&published);
-        let result = change(&mut roles);
-        *published = Arc::new(roles);
+        let Ok(result) = self.roles.replace(|published| {
+            let mut roles = published.clone();
+            let result = change(&mut roles);
+            Ok::<_, std::convert::Infallible>((roles, result))
+        });
         result
     }
 
     /// Publishes what a transaction did to the roles, together with its commit: both happen or neither.
     pub(crate) fn commit_roles<T>(&self, changes: RoleChanges, commit: impl FnOnce() -> Result<T>) -> Result<T> {
-        let mut published = self.roles.write();
-        let merged = Roles::merge(&changes.base, &changes.mine, &published)?;
-        let committed = commit()?;
-        *published = Arc::new(merged);
-        Ok(committed)
+        self.roles.replace(|published| {
+            let merged = Roles::merge(&changes.base, &changes.mine, published)?;
+            Ok((merged, commit()?))
+        })
     }
 
     /// The role of this name, made when first seen: under trust any name may connect, with an administrator's rights.
     fn role(&self, name: &str) -> Arc<Role> {
-        if let Some(role) = self.roles.read().named(name) {
+        if let Some(role) = self.roles().named(name) {
             return role.clone();
         }
         let oid = self.allocate_oid();
@@ -273,6 +276,7 @@ impl Cluster {
         }
         let limits = Arc::new(limits);
         let before = std::mem::replace(&mut *self.limits.write(), limits.clone());
+        self.silence_limits.set(&limits);
         *self.limits_set.lock() = clock::now();
         for session in self.sessions() {
             session.settings.lock().follow_server(&before, &limits);

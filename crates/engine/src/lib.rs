@@ -26,6 +26,7 @@ pub mod offload;
 pub mod password;
 pub mod plan_cache;
 pub mod process;
+mod published_roles;
 pub mod session;
 pub mod settings;
 mod shape_cache;

@@ -1,7 +1,8 @@
 //! Plans kept by statement text, shared between the sessions of a database.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 use types::Oid;
 

@@ -4,11 +4,12 @@
 //! [`Session::execute_portal`] (extended) runs one and returns an [`Outcome`]; rows are pulled with [`Session::next_batch`];
 //! [`Session::finish_statement`] or [`Session::sync`] ends the implicit transaction.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 pub use binder::ParsedStatement;
 use catalog::type_names::Names;
 use expr::context::NoticeLevel;
+use hashbrown::HashMap;
 use types::{Error, Result, SqlState};
 
 use crate::{

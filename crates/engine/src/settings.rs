@@ -165,6 +165,8 @@ pub(crate) struct EveryStatement {
     pub search_path: Arc<str>,
     pub statement_timeout_ms: u64,
     pub lock_timeout_ms: u64,
+    pub idle_session_timeout_ms: u64,
+    pub idle_in_transaction_timeout_ms: u64,
     /// Statements that take so long are logged; None for none.
     pub log_min_duration_ms: Option<u64>,
 }
@@ -438,6 +440,8 @@ impl Settings {
             search_path: self.get("search_path").unwrap_or_default().into(),
             statement_timeout_ms: self.milliseconds("statement_timeout"),
             lock_timeout_ms: self.milliseconds("lock_timeout"),
+            idle_session_timeout_ms: self.milliseconds("idle_session_timeout"),
+            idle_in_transaction_timeout_ms: self.milliseconds("idle_in_transaction_session_timeout"),
             log_min_duration_ms: self.get("log_min_duration_statement").ok().and_then(|text| text.parse().ok()),
         };
     }

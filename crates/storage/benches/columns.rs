@@ -7,7 +7,7 @@ use heliosdb_storage::Column;
 use types::{Datum, Numeric, Physical};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: heap::CountedHeap = heap::CountedHeap;
 
 const ROWS: u32 = 1024;
 const TYPES: [Physical; 4] = [Physical::Int4, Physical::Float8, Physical::Numeric, Physical::Text];

@@ -13,7 +13,7 @@ use table::{PRIMARY_KEY, ROWS, columns, million_rows, million_varied_rows, row};
 use types::Datum;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: heap::CountedHeap = heap::CountedHeap;
 
 fn main() {
     divan::main();

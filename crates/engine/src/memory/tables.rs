@@ -3,9 +3,10 @@
 //! A commit adds what its changes are estimated to have added; once as much has changed as half of the table, its nodes are counted
 //! anew. Counting visits every node, and is so paid for by the changes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use catalog::Catalog;
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use storage::{Column, Row, TableId, column::ColumnData};

@@ -6,7 +6,7 @@ use catalog::{AclTarget, Catalog, Privileges, type_names::Names};
 use expr::{EvalContext, Vector, context::SubplanRunner, expression::Subquery};
 use types::{Datum, Error, Oid, Result};
 
-use super::Session;
+use super::{Session, identity::IdentityKey};
 use crate::{access::Authority, clock, system_catalog::WireType};
 
 /// The names of the last statement, kept while neither catalog nor search path changes.
@@ -14,8 +14,7 @@ use crate::{access::Authority, clock, system_catalog::WireType};
 pub(crate) struct NamesCache {
     search_path_text: Arc<str>,
     /// Whose rights decide which schemas are searched.
-    role: Oid,
-    roles_version: u64,
+    identity: IdentityKey,
     cached: Option<Arc<Names>>,
 }
 
@@ -23,27 +22,27 @@ pub(crate) struct NamesCache {
 pub(crate) fn names(session: &mut Session) -> Result<Arc<Names>> {
     let open = session.transaction.as_ref().expect("names are asked for within a transaction");
     let catalog = open.txn.catalog();
-    let role = session.shared.current_role();
-    let roles = session.shared.roles();
+    let identity = session.shared.identity_key();
     let settings = session.shared.settings.lock();
     let text = &settings.every_statement().search_path;
     if let Some(cached) = &session.names.cached
         && cached.catalog.version() == catalog.version()
         && session.names.search_path_text == *text
-        && session.names.role == role.oid
-        && session.names.roles_version == roles.version()
+        && session.names.identity == identity
     {
         return Ok(cached.clone());
     }
-    let mut path = search_path_oids(&settings.search_path(), &catalog, &role.name, session.shared.pid);
+    let (path, text) = (settings.search_path(), text.clone());
+    drop(settings);
+    let (role, roles) = (session.shared.current_role(), session.shared.roles());
+    let mut path = search_path_oids(&path, &catalog, &role.name, session.shared.pid);
     if !role.superuser {
         let authority = Authority::new(roles.clone(), catalog.clone(), session.database.oid, role.oid);
         path.retain(|schema| authority.privileges(AclTarget::Schema(*schema)).has(Privileges::USAGE));
     }
     let names = Arc::new(session.hooks.complete_names(Names::new(catalog, path)));
-    session.names.role = role.oid;
-    session.names.roles_version = roles.version();
-    session.names.search_path_text = text.clone();
+    session.names.identity = identity;
+    session.names.search_path_text = text;
     session.names.cached = Some(names.clone());
     Ok(names)
 }

@@ -13,11 +13,12 @@ use crate::{
     settings::{Settings, setting_facts},
 };
 
+/// What decides who a session is: the version of the roles as it sees them, and how often the settings that name them have changed.
+pub(crate) type IdentityKey = (u64, u64);
+
 /// Who the session is, as long as neither the roles nor its settings change.
-#[derive(Clone)]
 pub(crate) struct Identity {
-    /// Version of the roles, and changes of the settings.
-    valid_for: (u64, u64),
+    valid_for: IdentityKey,
     session: Arc<Role>,
     current: Arc<Role>,
     /// Whether `is_superuser` shows it.
@@ -36,37 +37,51 @@ impl SessionShared {
     pub(crate) fn roles(&self) -> Arc<Roles> {
         match self.role_changes.lock().as_ref() {
             Some(changes) => changes.mine.clone(),
-            None => self.published_roles.read().clone(),
+            None => self.published_roles.get(),
         }
     }
 
     /// SESSION_USER
     pub(crate) fn session_role(&self) -> Arc<Role> {
-        self.identity().session
+        self.identity().session.clone()
     }
 
     /// CURRENT_USER
     pub(crate) fn current_role(&self) -> Arc<Role> {
-        self.identity().current
+        self.identity().current.clone()
+    }
+
+    pub(crate) fn is_superuser(&self) -> bool {
+        self.identity().current.superuser
+    }
+
+    pub(crate) fn identity_key(&self) -> IdentityKey {
+        let roles_version = match self.role_changes.lock().as_ref() {
+            Some(changes) => changes.mine.version(),
+            None => self.published_roles.version(),
+        };
+        (roles_version, self.settings.lock().authorization_changes())
     }
 
     /// Looked up again only when the roles or the settings that name them have changed.
-    fn identity(&self) -> Identity {
-        let roles = self.roles();
-        let settings = self.settings.lock();
-        let valid_for = (roles.version(), settings.authorization_changes());
-        let mut cached = self.identity.lock();
-        if let Some(identity) = cached.as_ref()
-            && identity.valid_for == valid_for
+    fn identity(&self) -> Arc<Identity> {
+        let key = self.identity_key();
+        if let Some(identity) = self.identity.lock().as_ref()
+            && identity.valid_for == key
         {
             return identity.clone();
         }
+        let roles = self.roles();
+        let settings = self.settings.lock();
+        let valid_for = (roles.version(), settings.authorization_changes());
         let session = settings.get("session_authorization").unwrap_or_default().to_owned();
         let role = settings.get("role").unwrap_or("none").to_owned();
         drop(settings);
         let session = self.role_or_nobody(&roles, &session);
         let current = if role == "none" { session.clone() } else { self.role_or_nobody(&roles, &role) };
-        cached.insert(Identity { valid_for, session, current, is_shown: false }).clone()
+        let identity = Arc::new(Identity { valid_for, session, current, is_shown: false });
+        *self.identity.lock() = Some(identity.clone());
+        identity
     }
 
     /// A role that has been dropped meanwhile has no rights.
@@ -121,7 +136,8 @@ impl SessionShared {
         let mut settings = self.settings.lock();
         settings.set_reported("is_superuser", if identity.current.superuser { "on" } else { "off" });
         let valid_for = (identity.valid_for.0, settings.authorization_changes());
-        *self.identity.lock() = Some(Identity { valid_for, is_shown: true, ..identity });
+        let (session, current) = (identity.session.clone(), identity.current.clone());
+        *self.identity.lock() = Some(Arc::new(Identity { valid_for, session, current, is_shown: true }));
     }
 }
 
@@ -150,7 +166,7 @@ impl Session {
         let mut current = match changes.as_ref() {
             Some(changes) => changes.clone(),
             None => {
-                let base = self.shared.published_roles.read().clone();
+                let base = self.shared.published_roles.get();
                 RoleChanges { mine: base.clone(), base }
             }
         };

@@ -1,13 +1,11 @@
 //! Queries and data-modifying statements: planned, run over an immutable view, their writes staged.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use catalog::{Persistence, RelationKind, StoredQuery, type_names::Names};
 use executor::{Execution, MemoryBudget, Prepared, Reservation, Tables};
 use expr::Batch;
+use hashbrown::HashMap;
 use pg_query::protobuf::Node;
 use plan::{
     OutputColumn,
@@ -247,7 +245,7 @@ impl Session {
             return Ok(());
         }
         let access = &planned.access;
-        let as_self = self.current_role().superuser;
+        let as_self = self.shared.is_superuser();
         if as_self && access.relations.iter().all(|relation| relation.check_as.is_none()) {
             return Ok(());
         }

@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use catalog::{Role, Roles};
+use catalog::Role;
 use expr::context::{CancelReason, Cancellation, NoticeLevel};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use types::{Error, SqlState, TimestampTz};
 
 use super::identity::{Identity, RoleChanges};
@@ -20,6 +20,7 @@ use crate::{
     cluster::Database,
     limits::tighter,
     memory::SessionMemory,
+    published_roles::PublishedRoles,
     settings::Settings,
     timer::{Deadline, Timer},
 };
@@ -72,9 +73,9 @@ pub struct SessionShared {
     pub cancellation: Arc<Cancellation>,
     pub(crate) settings: Mutex<Settings>,
     /// The cluster's roles, and what the session's transaction has changed of them.
-    pub(crate) published_roles: Arc<RwLock<Arc<Roles>>>,
+    pub(crate) published_roles: Arc<PublishedRoles>,
     pub(crate) role_changes: Mutex<Option<RoleChanges>>,
-    pub(crate) identity: Mutex<Option<Identity>>,
+    pub(crate) identity: Mutex<Option<Arc<Identity>>>,
     activity: Mutex<Activity>,
     /// The open transaction's id; zero between transactions.
     pub(crate) transaction: AtomicU64,
@@ -105,7 +106,7 @@ impl SessionShared {
     pub(crate) fn new(
         pid: i32,
         role: Arc<Role>,
-        published_roles: Arc<RwLock<Arc<Roles>>>,
+        published_roles: Arc<PublishedRoles>,
         database: &Database,
         settings: Settings,
         client: Option<SocketAddr>,

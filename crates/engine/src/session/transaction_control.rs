@@ -192,7 +192,7 @@ impl Session {
 
     /// What the transaction timeout leaves the open transaction; None without one.
     pub(crate) fn transaction_time_left(&self) -> Option<std::time::Duration> {
-        let limit_ms = self.cluster.limits().transaction_ms;
+        let limit_ms = self.cluster.silence_limits.transaction_ms();
         let open = self.transaction.as_ref().filter(|open| limit_ms > 0 && !open.failed)?;
         Some(std::time::Duration::from_millis(limit_ms).saturating_sub(open.began.elapsed()))
     }

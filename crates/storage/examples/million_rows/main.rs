@@ -10,7 +10,7 @@ use table::{ROWS, empty, million_rows, million_varied_rows, row};
 use types::Datum;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: heap::CountedHeap = heap::CountedHeap;
 
 /// Resident memory of this process in megabytes, from /proc.
 fn resident_mb() -> f64 {

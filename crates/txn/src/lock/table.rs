@@ -138,6 +138,12 @@ impl LockTable {
             }
             let lock = shard.find_mut(hash, |lock| lock.tag == tag).expect("it was found conflicting under this mutex");
             lock.enqueue(Arc::clone(&waiter));
+            // Every cycle leads on through a holder who waits. Each member is among those who wait before it looks, so that the last of
+            // them sees all others.
+            let waiting = self.waiting.lock();
+            if !lock.holders.iter().any(|holder| waiting.contains_key(&holder.owner.pid)) {
+                return Ok(waiter);
+            }
         }
         self.break_deadlock(&waiter)?;
         Ok(waiter)
