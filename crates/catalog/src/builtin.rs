@@ -1,8 +1,9 @@
 //! PostgreSQL 15's built-in types, functions, operators and casts, as facts read once from `data/*.tsv`
 //! (written by `tools/dump-builtin-catalog.sh` from a running PostgreSQL 15).
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use types::Oid;
 
 /// A row of pg_type.

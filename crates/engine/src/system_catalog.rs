@@ -72,6 +72,10 @@ pub struct WireType {
 
 impl WireType {
     pub fn of(ty: SqlType, names: &Names) -> WireType {
+        // Nearly all columns are of these, which are no domains.
+        if let Some(known) = catalog::builtin::builtins().type_by_oid(ty.oid).filter(|known| known.oid != Oid::UNKNOWN) {
+            return WireType { oid: ty.oid, length: known.length, typmod: ty.typmod };
+        }
         let ty = match names.domain_base(ty.oid) {
             Some(_) => names.base_type(ty),
             // Untyped literals are sent as text.

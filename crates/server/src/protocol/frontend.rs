@@ -142,8 +142,7 @@ impl Reader {
     }
 
     fn i16(&mut self) -> Result<i16> {
-        let bytes = self.take(2)?;
-        Ok(i16::from_be_bytes([bytes[0], bytes[1]]))
+        self.0.try_get_i16().map_err(|_| insufficient())
     }
 
     /// A count of items: 16 bits without a sign, as clients with 65,535 parameters rely on.
@@ -152,8 +151,7 @@ impl Reader {
     }
 
     fn i32(&mut self) -> Result<i32> {
-        let bytes = self.take(4)?;
-        Ok(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        self.0.try_get_i32().map_err(|_| insufficient())
     }
 
     /// A text ended by a zero byte.
@@ -166,7 +164,7 @@ impl Reader {
 
     /// Whether DESCRIBE or CLOSE means a portal.
     fn target(&mut self, message: &str) -> Result<bool> {
-        match self.take(1)?[0] {
+        match self.0.try_get_u8().map_err(|_| insufficient())? {
             b'P' => Ok(true),
             b'S' => Ok(false),
             other => Err(violation(format!("invalid {message} message subtype {other}"))),
