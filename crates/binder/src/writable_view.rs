@@ -139,46 +139,7 @@ impl Binder<'_> {
         modification: Modification,
         forced: bool,
     ) -> Result<(Expanded, Option<Expr>)> {
-        let not_single = "Views that do not select from a single table or view are not automatically updatable.";
-        let [Ast::RangeVar(range)] = &select.from_clause.iter().filter_map(|node| node.node.as_ref()).collect::<Vec<_>>()[..]
-        else {
-            return Err(self.view_refusal(view, modification, not_single));
-        };
-        let (mut expanded, visible) = match self.find_relation(range)? {
-            NamedRelation::User(below) if matches!(below.kind, RelationKind::Table { .. }) => {
-                self.require_modification(below.oid, modification);
-                let base = self.add_table(&below, &range.alias)?;
-                let expanded = Expanded {
-                    relation: below,
-                    base,
-                    columns: Vec::new(),
-                    blocked: Vec::new(),
-                    any_direct: false,
-                    conditions: Vec::new(),
-                    checks: Vec::new(),
-                    base_check_as: self.check_as,
-                };
-                (expanded, base)
-            }
-            NamedRelation::User(below) if matches!(below.kind, RelationKind::View { .. }) => {
-                self.require_modification(below.oid, modification);
-                let expanded = self.expand_written_view(&below, modification, forced)?;
-                let mut columns = expanded.columns.clone();
-                for (at, column) in columns.iter_mut().enumerate() {
-                    if let Some(name) = self.names.attribute_name(&below, at) {
-                        column.name = name;
-                    }
-                }
-                let (schema, name) = self.names.relation_place(&below);
-                let mut entry = RangeEntry::new(EntrySource::Join, name, columns);
-                entry.row_type = below.row_type;
-                entry.relation = Some((schema, below.oid));
-                rename(&mut entry, &range.alias, "table")?;
-                let visible = self.add_entry(entry);
-                (expanded, visible)
-            }
-            _ => return Err(self.view_refusal(view, modification, not_single)),
-        };
+        let (mut expanded, visible) = self.bind_written_base(view, select, modification, forced)?;
         let outside = std::mem::replace(&mut self.level_mut().namespace, vec![NamespaceItem::visible(visible)]);
         let before = (self.level().aggregates.len(), self.level().window_calls.len(), self.level().sets.len());
         let targets = self.bind_targets(&select.target_list, ExpressionKind::SelectTarget);
@@ -217,6 +178,56 @@ impl Binder<'_> {
             .map(|((at, name), target)| EntryColumn { name, expr: target.expr, origin: Some((view.oid, at as i16 + 1)) })
             .collect();
         Ok((expanded, condition))
+    }
+
+    /// Binds what a view selects from: the base and the number of the entry through which the view sees it.
+    fn bind_written_base(
+        &mut self,
+        view: &Arc<Relation>,
+        select: &SelectStmt,
+        modification: Modification,
+        forced: bool,
+    ) -> Result<(Expanded, usize)> {
+        let not_single = "Views that do not select from a single table or view are not automatically updatable.";
+        let [Ast::RangeVar(range)] = &select.from_clause.iter().filter_map(|node| node.node.as_ref()).collect::<Vec<_>>()[..]
+        else {
+            return Err(self.view_refusal(view, modification, not_single));
+        };
+        match self.find_relation(range)? {
+            NamedRelation::User(below) if matches!(below.kind, RelationKind::Table { .. }) => {
+                self.require_modification(below.oid, modification);
+                let base = self.add_table(&below, &range.alias)?;
+                let expanded = Expanded {
+                    relation: below,
+                    base,
+                    columns: Vec::new(),
+                    blocked: Vec::new(),
+                    any_direct: false,
+                    conditions: Vec::new(),
+                    checks: Vec::new(),
+                    base_check_as: self.check_as,
+                };
+                Ok((expanded, base))
+            }
+            NamedRelation::User(below) if matches!(below.kind, RelationKind::View { .. }) => {
+                self.require_modification(below.oid, modification);
+                let expanded = self.expand_written_view(&below, modification, forced)?;
+                let mut columns = expanded.columns.clone();
+                for (at, column) in columns.iter_mut().enumerate() {
+                    if let Some(name) = self.names.attribute_name(&below, at) {
+                        column.name = name;
+                    }
+                }
+                let (schema, name) = self.names.relation_place(&below);
+                let mut entry = RangeEntry::new(EntrySource::Join, name, columns);
+                entry.row_type = below.row_type;
+                entry.relation = Some((schema, below.oid));
+                rename(&mut entry, &range.alias, "table")?;
+                let visible = self.add_entry(entry);
+                Ok((expanded, visible))
+            }
+            _ => Err(self.view_refusal(view, modification, not_single)),
+        }
     }
 
     /// The base attribute that an expression is, when it is one directly.

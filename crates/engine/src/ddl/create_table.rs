@@ -252,11 +252,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
             ConstrType::ConstrNull => null_written = true,
             ConstrType::ConstrDefault => {
                 if has_default {
-                    return Err(Error::new(
-                        SqlState::SYNTAX_ERROR,
-                        format!("multiple default values specified for column \"{}\" of table \"{table}\"", column.colname),
-                    )
-                    .at(position(constraint.location)));
+                    return Err(written_twice("default values specified", column, table, constraint));
                 }
                 let expression = constraint.raw_expr.as_deref().ok_or_else(|| Error::internal("DEFAULT without a value"))?;
                 has_default = true;
@@ -265,11 +261,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
             ConstrType::ConstrIdentity => {
                 refuse_identity_type(ty)?;
                 if attribute.identity.is_some() {
-                    return Err(Error::new(
-                        SqlState::SYNTAX_ERROR,
-                        format!("multiple identity specifications for column \"{}\" of table \"{table}\"", column.colname),
-                    )
-                    .at(position(constraint.location)));
+                    return Err(written_twice("identity specifications", column, table, constraint));
                 }
                 attribute.identity =
                     Some(if constraint.generated_when == "a" { IdentityKind::Always } else { IdentityKind::ByDefault });
@@ -278,11 +270,7 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
             }
             ConstrType::ConstrGenerated => {
                 if attribute.generated.is_some() {
-                    return Err(Error::new(
-                        SqlState::SYNTAX_ERROR,
-                        format!("multiple generation clauses specified for column \"{}\" of table \"{table}\"", column.colname),
-                    )
-                    .at(position(constraint.location)));
+                    return Err(written_twice("generation clauses specified", column, table, constraint));
                 }
                 if constraint.generated_kind == "v" {
                     return Err(Error::unsupported("GENERATED ALWAYS AS (...) VIRTUAL").hint("Use STORED."));
@@ -302,6 +290,11 @@ pub(crate) fn new_column(column: &ColumnDef, table: &str, names: &Arc<Names>, en
         })?;
     }
     Ok(NewColumn { attribute, sequence, generation })
+}
+
+fn written_twice(what: &str, column: &ColumnDef, table: &str, constraint: &ConstraintNode) -> Error {
+    let message = format!("multiple {what} for column \"{}\" of table \"{table}\"", column.colname);
+    Error::new(SqlState::SYNTAX_ERROR, message).at(position(constraint.location))
 }
 
 /// STORAGE of a column's definition; None for its type's own.

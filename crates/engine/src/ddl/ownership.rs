@@ -3,7 +3,7 @@
 use catalog::{AclTarget, Privileges};
 use pg_query::{
     NodeEnum,
-    protobuf::{Node, ObjectType, RangeVar},
+    protobuf::{Node, ObjectType, RangeVar, RoleSpec},
 };
 use types::{Error, Oid, Result, SqlState};
 
@@ -48,42 +48,12 @@ impl Session {
             NodeEnum::IndexStmt(statement) => self.must_own(statement.relation.as_ref(), false, &authority),
             NodeEnum::AlterTableStmt(statement) => {
                 self.must_own(statement.relation.as_ref(), statement.missing_ok, &authority)?;
-                for command in &statement.cmds {
-                    let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { continue };
-                    self.may_reference(command.def.as_deref().map(std::slice::from_ref).unwrap_or_default(), &authority)?;
-                    if command.subtype() == pg_query::protobuf::AlterTableType::AtChangeOwner {
-                        let owner = self.role_oid(command.newowner.as_ref())?;
-                        let relation = statement.relation.as_ref().map(|range| relation_named(&*self.names()?, range));
-                        let schema = relation.transpose()?.map(|relation| relation.schema);
-                        self.may_give_to(owner, schema, &authority)?;
-                    }
-                }
-                Ok(())
+                self.may_alter(statement.relation.as_ref(), &statement.cmds, &authority)
             }
             NodeEnum::AlterSeqStmt(statement) => self.must_own(statement.sequence.as_ref(), statement.missing_ok, &authority),
             NodeEnum::RefreshMatViewStmt(statement) => self.must_own(statement.relation.as_ref(), false, &authority),
-            NodeEnum::TruncateStmt(statement) => {
-                for node in &statement.relations {
-                    let Some(NodeEnum::RangeVar(range)) = &node.node else { continue };
-                    let relation = relation_named(&*self.names()?, range)?;
-                    if !authority.privileges(AclTarget::Relation(relation.oid)).has(Privileges::TRUNCATE) {
-                        return Err(authority.denied_relation(relation.oid));
-                    }
-                }
-                Ok(())
-            }
-            NodeEnum::CreateSchemaStmt(statement) => {
-                if !authority.database_privileges(self.database.oid).has(Privileges::CREATE) {
-                    return Err(denied("database", &self.database.name));
-                }
-                match &statement.authrole {
-                    Some(role) => {
-                        let owner = self.role_oid(Some(role))?;
-                        self.may_give_to(owner, None, &authority)
-                    }
-                    None => Ok(()),
-                }
-            }
+            NodeEnum::TruncateStmt(statement) => self.may_truncate(&statement.relations, &authority),
+            NodeEnum::CreateSchemaStmt(statement) => self.may_create_schema(statement.authrole.as_ref(), &authority),
             NodeEnum::CreateEnumStmt(statement) => self.may_create_type(&strings(&statement.type_name), &authority),
             NodeEnum::CreateDomainStmt(statement) => self.may_create_type(&strings(&statement.domainname), &authority),
             NodeEnum::CompositeTypeStmt(statement) => self.may_create(statement.typevar.as_ref(), &authority),
@@ -92,12 +62,8 @@ impl Session {
             NodeEnum::DropStmt(statement) => self.may_drop(statement.remove_type(), &statement.objects, &authority),
             NodeEnum::RenameStmt(statement) => self.may_rename(statement, &authority),
             NodeEnum::AlterObjectSchemaStmt(statement) => {
-                self.must_own_object(
-                    statement.object_type(),
-                    statement.object.as_deref(),
-                    statement.relation.as_ref(),
-                    &authority,
-                )?;
+                let kind = statement.object_type();
+                self.must_own_object(kind, statement.object.as_deref(), statement.relation.as_ref(), &authority)?;
                 authority.may_create_in(self.names()?.schema(&statement.newschema)?)
             }
             NodeEnum::AlterOwnerStmt(statement) => {
@@ -116,6 +82,42 @@ impl Session {
             NodeEnum::AlterDatabaseRefreshCollStmt(statement) => self.must_own_database(&statement.dbname, &authority),
             _ => Ok(()),
         }
+    }
+
+    /// ALTER TABLE's commands that need more than the table's ownership.
+    fn may_alter(&mut self, range: Option<&RangeVar>, commands: &[Node], authority: &Authority) -> Result<()> {
+        for command in commands {
+            let Some(NodeEnum::AlterTableCmd(command)) = &command.node else { continue };
+            self.may_reference(command.def.as_deref().map(std::slice::from_ref).unwrap_or_default(), authority)?;
+            if command.subtype() == pg_query::protobuf::AlterTableType::AtChangeOwner {
+                let owner = self.role_oid(command.newowner.as_ref())?;
+                let relation = range.map(|range| relation_named(&*self.names()?, range)).transpose()?;
+                self.may_give_to(owner, relation.map(|relation| relation.schema), authority)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn may_truncate(&mut self, relations: &[Node], authority: &Authority) -> Result<()> {
+        for node in relations {
+            let Some(NodeEnum::RangeVar(range)) = &node.node else { continue };
+            let relation = relation_named(&*self.names()?, range)?;
+            if !authority.privileges(AclTarget::Relation(relation.oid)).has(Privileges::TRUNCATE) {
+                return Err(authority.denied_relation(relation.oid));
+            }
+        }
+        Ok(())
+    }
+
+    fn may_create_schema(&mut self, role: Option<&RoleSpec>, authority: &Authority) -> Result<()> {
+        if !authority.database_privileges(self.database.oid).has(Privileges::CREATE) {
+            return Err(denied("database", &self.database.name));
+        }
+        if role.is_some() {
+            let owner = self.role_oid(role)?;
+            self.may_give_to(owner, None, authority)?;
+        }
+        Ok(())
     }
 
     /// In which schema a new relation would go, and whether that is allowed.

@@ -58,48 +58,58 @@ fn node(node_: &Node, relationship: Option<&str>, indent: usize, options: &Expla
     for (name, property) in &node_.properties {
         member(name, value(property), out);
     }
-    match node_.memory {
-        Some(Memory::Sort { method, kilobytes }) => {
-            member("Sort Method", quoted(method), out);
-            member("Sort Space Used", kilobytes.to_string(), out);
-            member("Sort Space Type", quoted("Memory"), out);
-        }
-        Some(Memory::Hash { buckets, kilobytes }) => {
-            member("Hash Buckets", buckets.to_string(), out);
-            member("Original Hash Buckets", buckets.to_string(), out);
-            member("Hash Batches", "1".to_owned(), out);
-            member("Original Hash Batches", "1".to_owned(), out);
-            member("Peak Memory Usage", kilobytes.to_string(), out);
-        }
-        Some(Memory::Aggregate { kilobytes }) => {
-            member("HashAgg Batches", "1".to_owned(), out);
-            member("Peak Memory Usage", kilobytes.to_string(), out);
-        }
-        Some(Memory::Storage { kilobytes }) => {
-            member("Storage", quoted("Memory"), out);
-            member("Maximum Storage", kilobytes.to_string(), out);
-        }
-        None => {}
+    for (name, value) in memory(node_.memory.as_ref()) {
+        member(name, value, out);
     }
     if !node_.children.is_empty() {
-        let mut children = String::from("[\n");
-        for (at, (label, child)) in node_.children.iter().enumerate() {
-            if at > 0 {
-                children.push_str(",\n");
-            }
-            let relationship = match label {
-                Some(label) if label.starts_with("SubPlan") => "SubPlan",
-                Some(_) => "InitPlan",
-                None if at == 0 => "Outer",
-                None => "Inner",
-            };
-            children.push_str(&" ".repeat(indent + 4));
-            node(child, Some(relationship), indent + 4, options, &mut children);
-        }
-        let _ = write!(children, "\n{blanks}]");
-        member("Plans", children, out);
+        member("Plans", children(&node_.children, indent + 4, options), out);
     }
     let _ = write!(out, "\n{}}}", " ".repeat(indent));
+}
+
+/// What a node held, by the names that PostgreSQL gives its kind.
+fn memory(memory: Option<&Memory>) -> Vec<(&'static str, String)> {
+    match memory {
+        Some(Memory::Sort { method, kilobytes }) => vec![
+            ("Sort Method", quoted(method)),
+            ("Sort Space Used", kilobytes.to_string()),
+            ("Sort Space Type", quoted("Memory")),
+        ],
+        Some(Memory::Hash { buckets, kilobytes }) => vec![
+            ("Hash Buckets", buckets.to_string()),
+            ("Original Hash Buckets", buckets.to_string()),
+            ("Hash Batches", "1".to_owned()),
+            ("Original Hash Batches", "1".to_owned()),
+            ("Peak Memory Usage", kilobytes.to_string()),
+        ],
+        Some(Memory::Aggregate { kilobytes }) => {
+            vec![("HashAgg Batches", "1".to_owned()), ("Peak Memory Usage", kilobytes.to_string())]
+        }
+        Some(Memory::Storage { kilobytes }) => {
+            vec![("Storage", quoted("Memory")), ("Maximum Storage", kilobytes.to_string())]
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The nodes below as a list, each at this indentation.
+fn children(nodes: &[(Option<String>, Node)], indent: usize, options: &ExplainOptions) -> String {
+    let mut list = String::from("[\n");
+    for (at, (label, child)) in nodes.iter().enumerate() {
+        if at > 0 {
+            list.push_str(",\n");
+        }
+        let relationship = match label {
+            Some(label) if label.starts_with("SubPlan") => "SubPlan",
+            Some(_) => "InitPlan",
+            None if at == 0 => "Outer",
+            None => "Inner",
+        };
+        list.push_str(&" ".repeat(indent));
+        node(child, Some(relationship), indent, options, &mut list);
+    }
+    let _ = write!(list, "\n{}]", " ".repeat(indent - 2));
+    list
 }
 
 fn value(property: &Property) -> String {

@@ -308,16 +308,7 @@ impl<'a> Builder<'a> {
             Operator::HashJoin(join) => self.hash_join(plan, join),
             Operator::HashAggregate { input, aggregate } => self.aggregate(plan, input, aggregate),
             Operator::Window { input, .. } => self.above(plan, "WindowAgg", input),
-            Operator::Sort { input, keys } => {
-                let mut node = self.above(plan, "Sort", input);
-                let keys = keys.iter().map(|key| self.sort_key(key)).collect();
-                node.properties.push(("Sort Key", Property::List(keys)));
-                node.memory = Memory::of((self.explained.actual)(plan), |actual, kilobytes| Memory::Sort {
-                    method: if actual.bounded { "top-N heapsort" } else { "quicksort" },
-                    kilobytes,
-                });
-                node
-            }
+            Operator::Sort { input, keys } => self.sort(plan, input, keys),
             Operator::Distinct { input, on: None } => self.distinct(plan, input),
             Operator::Distinct { input, on: Some(_) } => self.above(plan, "Unique", input),
             Operator::Limit { input, .. } => self.above(plan, "Limit", input),
@@ -333,22 +324,35 @@ impl<'a> Builder<'a> {
             }
             Operator::RecursiveUnion { initial, recursive, .. } => self.above_both(plan, "Recursive Union", initial, recursive),
             Operator::LockRows { input, .. } => self.above(plan, "LockRows", input),
-            Operator::Insert(insert) => {
-                let mut node = self.modification(plan, "Insert", &insert.relation, &insert.source);
-                if let Some((arbiters, action)) = &insert.on_conflict {
-                    let resolution = if matches!(action, crate::logical::ConflictAction::Nothing) { "NOTHING" } else { "UPDATE" };
-                    node.properties.push(("Conflict Resolution", Property::Text(resolution.to_owned())));
-                    let names: Vec<String> =
-                        arbiters.iter().filter_map(|oid| Some(self.explained.names.relation(*oid)?.name().to_owned())).collect();
-                    if !names.is_empty() {
-                        node.properties.push(("Conflict Arbiter Indexes", Property::List(names)));
-                    }
-                }
-                node
-            }
+            Operator::Insert(insert) => self.insert(plan, insert),
             Operator::Update(update) => self.modification(plan, "Update", &update.relation, &update.source),
             Operator::Delete(delete) => self.modification(plan, "Delete", &delete.relation, &delete.source),
         }
+    }
+
+    fn sort(&self, plan: &'a PhysicalPlan, input: &'a PhysicalPlan, keys: &[expr::SortKey]) -> Node {
+        let mut node = self.above(plan, "Sort", input);
+        let keys = keys.iter().map(|key| self.sort_key(key)).collect();
+        node.properties.push(("Sort Key", Property::List(keys)));
+        node.memory = Memory::of((self.explained.actual)(plan), |actual, kilobytes| Memory::Sort {
+            method: if actual.bounded { "top-N heapsort" } else { "quicksort" },
+            kilobytes,
+        });
+        node
+    }
+
+    fn insert(&self, plan: &'a PhysicalPlan, insert: &'a crate::physical::Insert) -> Node {
+        let mut node = self.modification(plan, "Insert", &insert.relation, &insert.source);
+        if let Some((arbiters, action)) = &insert.on_conflict {
+            let resolution = if matches!(action, crate::logical::ConflictAction::Nothing) { "NOTHING" } else { "UPDATE" };
+            node.properties.push(("Conflict Resolution", Property::Text(resolution.to_owned())));
+            let names: Vec<String> =
+                arbiters.iter().filter_map(|oid| Some(self.explained.names.relation(*oid)?.name().to_owned())).collect();
+            if !names.is_empty() {
+                node.properties.push(("Conflict Arbiter Indexes", Property::List(names)));
+            }
+        }
+        node
     }
 
     fn index_scan(&self, plan: &PhysicalPlan, scan: &crate::physical::IndexScan) -> Node {
