@@ -147,6 +147,21 @@ fn flags_for(names: Option<&options::ColumnChoice>, relation: &Relation, positio
     }
 }
 
+/// The same for the columns of a query.
+fn flags_for_result(names: Option<&options::ColumnChoice>, columns: &[plan::OutputColumn]) -> Result<Vec<bool>> {
+    let mut flags = vec![matches!(names, Some(options::ColumnChoice::All)); columns.len()];
+    let Some(options::ColumnChoice::Listed(names)) = names else { return Ok(flags) };
+    for name in names {
+        let at = columns.iter().position(|column| *column.name == **name);
+        let at = at.ok_or_else(|| Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist")))?;
+        if std::mem::replace(&mut flags[at], true) {
+            let message = format!("column \"{name}\" specified more than once");
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+    }
+    Ok(flags)
+}
+
 /// A file that the server is to read or write.
 fn file_error(action: &str, path: &str, error: &std::io::Error) -> Error {
     let sqlstate = match error.kind() {

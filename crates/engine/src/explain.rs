@@ -19,25 +19,25 @@ use crate::session::{
     Outcome, Rows, Session,
     outcome::Tag,
     query::Planned,
-    statement::is_planned,
+    statement::{Parameters, is_planned},
     utility::{columns, option_flag, option_text},
 };
 
 /// Runs EXPLAIN and returns the plan's lines. With ANALYZE the statement runs to its end, and its changes are kept.
-pub(crate) async fn execute(session: &mut Session, statement: &ExplainStmt, parameters: Arc<[Datum]>) -> Result<Outcome> {
+pub(crate) async fn execute(session: &mut Session, statement: &ExplainStmt, arguments: &Parameters) -> Result<Outcome> {
     let options = read_options(statement)?;
     let query = statement.query.as_deref().ok_or_else(|| Error::internal("EXPLAIN without a statement"))?;
-    let (node, parameters) = explained(session, query, parameters)?;
+    let (node, arguments) = explained(session, query, arguments)?;
     session.begin_statement()?;
     let started = Instant::now();
-    let planned = session.plan(&node, None, &[])?;
+    let planned = session.plan(&node, None, &arguments.hints())?;
     session.check_access(&planned)?;
     if let Some(statement) = planned.writes_as.filter(|_| options.analyze) {
         session.refuse_read_only(statement)?;
     }
     let planning_ms = milliseconds(started);
     let started = Instant::now();
-    let instrumentation = if options.analyze { run_instrumented(session, &planned, parameters).await? } else { None };
+    let instrumentation = if options.analyze { run_instrumented(session, &planned, arguments.values).await? } else { None };
     let execution_ms = milliseconds(started);
     session.begin_statement()?;
     let names = session.names()?;
@@ -108,23 +108,23 @@ async fn run_instrumented(
 }
 
 /// The statement that has the plan, with its parameters: EXECUTE and CREATE TABLE AS stand for another.
-fn explained(session: &mut Session, query: &Node, parameters: Arc<[Datum]>) -> Result<(Node, Arc<[Datum]>)> {
+fn explained(session: &mut Session, query: &Node, arguments: &Parameters) -> Result<(Node, Parameters)> {
     match &query.node {
         Some(NodeEnum::ExecuteStmt(execute)) => {
             let prepared = session.prepared_statement(&execute.name)?;
             let values = session.evaluate_parameters(&execute.name, &execute.params, &prepared.parameters)?;
             let statement = prepared.statement.as_ref().ok_or_else(|| Error::internal("an empty prepared statement"))?;
-            Ok((statement.node.clone(), values.into()))
+            Ok((statement.node.clone(), Parameters { values: values.into(), types: prepared.parameters.to_vec() }))
         }
         Some(NodeEnum::CreateTableAsStmt(create)) => {
             let inner = create.query.as_deref().ok_or_else(|| Error::internal("CREATE TABLE AS without a query"))?;
-            Ok((inner.clone(), parameters))
+            Ok((inner.clone(), arguments.clone()))
         }
         Some(NodeEnum::DeclareCursorStmt(declare)) => {
             let inner = declare.query.as_deref().ok_or_else(|| Error::internal("DECLARE without a query"))?;
-            Ok((inner.clone(), parameters))
+            Ok((inner.clone(), arguments.clone()))
         }
-        _ if is_planned(query) => Ok((query.clone(), parameters)),
+        _ if is_planned(query) => Ok((query.clone(), arguments.clone())),
         _ => Err(Error::unsupported("EXPLAIN of a statement without a plan")),
     }
 }

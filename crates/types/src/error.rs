@@ -26,6 +26,8 @@ pub struct ErrorFields {
     pub column: Option<String>,
     pub data_type: Option<String>,
     pub constraint: Option<String>,
+    /// PostgreSQL's function that reports it, for the few errors that drivers know by it.
+    pub routine: Option<&'static str>,
 }
 
 impl Error {
@@ -44,6 +46,7 @@ impl Error {
             column: None,
             data_type: None,
             constraint: None,
+            routine: None,
         }))
     }
 
@@ -60,6 +63,12 @@ impl Error {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Error {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Names the function of PostgreSQL that reports this, which some drivers ask for.
+    pub fn routine(mut self, routine: &'static str) -> Error {
+        self.0.routine = Some(routine);
         self
     }
 

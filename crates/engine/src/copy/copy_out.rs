@@ -8,7 +8,7 @@ use pg_query::{
 };
 use types::{Error, FormatSettings, Result, SqlState, text_format::TypeResolver};
 
-use super::{CopyOptions, encode::Encoder, file_error, flags_for, options::CopyFormat, query_of};
+use super::{CopyOptions, encode::Encoder, file_error, flags_for, flags_for_result, options::CopyFormat, query_of};
 use crate::session::{Outcome, Rows, Session, query::Planned, utility::command};
 
 /// Data for the client, in pieces.
@@ -85,9 +85,8 @@ impl Session {
         let (planned, force_quote) = match query_of(statement) {
             Some(query) => {
                 let planned = self.plan_copy_query(query)?;
-                let all = matches!(options.force_quote, Some(super::options::ColumnChoice::All));
-                let count = planned.columns.len();
-                (planned, vec![all; count])
+                let force_quote = flags_for_result(options.force_quote.as_ref(), &planned.columns)?;
+                (planned, force_quote)
             }
             None => {
                 let (relation, positions) = self.copy_columns(statement)?;

@@ -12,7 +12,7 @@ use pg_query::{
 use plan::OutputColumn;
 use types::{Datum, Error, Result, SqlState, TimestampTz};
 
-use super::{Outcome, Rows, Session, outcome::Tag, utility::command};
+use super::{Outcome, Rows, Session, extended::PortalStep, outcome::Tag, statement::Parameters, utility::command};
 use crate::clock;
 
 /// An open cursor.
@@ -74,7 +74,7 @@ fn refuse_locking(statement: &DeclareCursorStmt, query: &Node) -> Result<()> {
 }
 
 impl Session {
-    pub(crate) async fn execute_declare(&mut self, statement: &DeclareCursorStmt, parameters: Arc<[Datum]>) -> Result<Outcome> {
+    pub(crate) async fn execute_declare(&mut self, statement: &DeclareCursorStmt, arguments: &Parameters) -> Result<Outcome> {
         let query = statement.query.as_deref().ok_or_else(|| Error::internal("DECLARE without a query"))?;
         refuse_locking(statement, query)?;
         let is_holdable = statement.options & OPTION_HOLD != 0;
@@ -87,12 +87,12 @@ impl Session {
         self.await_snapshot().await?;
         let planned = loop {
             self.begin_statement()?;
-            let planned = self.plan(query, None, &[])?;
+            let planned = self.plan(query, None, &arguments.hints())?;
             if !self.lock_plan(&planned).await? {
                 break planned;
             }
         };
-        let Outcome::Rows(rows) = self.run_planned(&planned, parameters).await? else {
+        let Outcome::Rows(rows) = self.run_planned(&planned, arguments.values.clone()).await? else {
             return Err(Error::new(SqlState::INVALID_CURSOR_DEFINITION, "DECLARE CURSOR must be of a query"));
         };
         let mut cursor = Cursor {
@@ -121,16 +121,35 @@ impl Session {
         self.cursors.get(name).map(|cursor| cursor.rows.columns.clone())
     }
 
-    pub(crate) fn execute_fetch(&mut self, statement: &FetchStmt) -> Result<Outcome> {
+    pub(crate) async fn execute_fetch(&mut self, statement: &FetchStmt) -> Result<Outcome> {
+        if !self.cursors.contains_key(&statement.portalname) && self.portals.contains_key(&*statement.portalname) {
+            let (columns, rows) = Box::pin(self.fetch_from_portal(statement)).await?;
+            return Ok(fetched(statement, columns, &rows, false));
+        }
         let mut cursor = self.cursors.remove(&statement.portalname).ok_or_else(|| undefined(&statement.portalname))?;
-        let fetched = cursor.fetch(self, statement.direction(), statement.how_many);
+        let rows = cursor.fetch(self, statement.direction(), statement.how_many);
         let (columns, is_binary) = (cursor.rows.columns.clone(), cursor.is_binary);
         self.cursors.insert(statement.portalname.clone(), cursor);
-        let rows = fetched?;
-        if statement.ismove {
-            return Ok(Outcome::Command(format!("MOVE {}", rows.len())));
+        Ok(fetched(statement, columns, &rows?, is_binary))
+    }
+
+    /// FETCH and MOVE of a portal that the client has bound: cursors and portals have their names in common.
+    ///
+    /// Errors: 55000 backwards; 34000 for the portal of a statement without rows.
+    async fn fetch_from_portal(&mut self, statement: &FetchStmt) -> Result<(Arc<[OutputColumn]>, Vec<Vec<Datum>>)> {
+        let name = &*statement.portalname;
+        let wanted = match (statement.direction(), usize::try_from(statement.how_many)) {
+            (FetchDirection::FetchForward, Ok(wanted)) => wanted,
+            _ => return Err(forward_only()),
+        };
+        let columns = self.portal(name)?.statement.columns.clone().ok_or_else(|| undefined(name))?;
+        let mut rows = Vec::new();
+        while rows.len() < wanted
+            && let PortalStep::Rows(batch) = self.execute_portal(name, wanted, rows.len()).await?
+        {
+            rows.extend((0..batch.len).map(|row| batch.row(row)));
         }
-        Ok(Outcome::Rows(Rows { is_binary, ..Rows::of_datums(columns, &rows, Tag::Counted("FETCH")) }))
+        Ok((columns, rows))
     }
 
     pub(crate) fn execute_close(&mut self, name: &str) -> Result<Outcome> {
@@ -138,7 +157,9 @@ impl Session {
             self.close_all_cursors();
             return Ok(command("CLOSE CURSOR ALL"));
         }
-        self.cursors.remove(name).ok_or_else(|| undefined(name))?;
+        if self.cursors.remove(name).is_none() && self.portals.remove(name).is_none() {
+            return Err(undefined(name));
+        }
         self.list_cursors();
         Ok(command("CLOSE CURSOR"))
     }
@@ -250,9 +271,21 @@ impl Cursor {
         if self.is_scrollable {
             return Ok(());
         }
-        Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
-            .hint("Declare it with SCROLL option to enable backward scan."))
+        Err(forward_only())
     }
+}
+
+/// What FETCH or MOVE gives the client.
+fn fetched(statement: &FetchStmt, columns: Arc<[OutputColumn]>, rows: &[Vec<Datum>], is_binary: bool) -> Outcome {
+    if statement.ismove {
+        return Outcome::Command(format!("MOVE {}", rows.len()));
+    }
+    Outcome::Rows(Rows { is_binary, ..Rows::of_datums(columns, rows, Tag::Counted("FETCH")) })
+}
+
+fn forward_only() -> Error {
+    Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, "cursor can only scan forward")
+        .hint("Declare it with SCROLL option to enable backward scan.")
 }
 
 fn undefined(name: &str) -> Error {

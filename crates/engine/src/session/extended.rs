@@ -12,7 +12,7 @@ use pg_query::NodeEnum;
 use plan::OutputColumn;
 use types::{Datum, Error, Oid, Result, SqlState, SqlType, TimestampTz};
 
-use super::{Outcome, Rows, Session, query::Planned};
+use super::{Outcome, Rows, Session, query::Planned, statement::Parameters};
 use crate::{clock, statement_text::StatementName};
 
 /// What a prepared statement takes, about, and for each byte of its text a tree and a plan.
@@ -202,6 +202,9 @@ impl Session {
                 prepared.columns = returns_rows.then(|| planned.columns.clone());
                 *prepared.planned.lock() = Some(planned);
             } else {
+                if let Some(query) = super::statement::planned_within(&statement.node) {
+                    prepared.parameters = self.plan(query, None, hints)?.parameters.clone();
+                }
                 prepared.columns = self.utility_columns(&statement.node)?;
             }
             prepared.statement = Some(statement);
@@ -351,7 +354,8 @@ impl Session {
         self.refuse_in_failed_block(super::statement::is_way_out(&parsed.node))?;
         if !super::statement::is_planned(&parsed.node) {
             let _deadline = self.start_statement_deadline();
-            return self.execute_utility(&parsed.node, &statement.text, parameters).await;
+            let arguments = Parameters { values: parameters, types: statement.parameters.to_vec() };
+            return self.execute_utility(&parsed.node, &statement.text, &arguments).await;
         }
         let deadline = self.start_statement_deadline();
         let hints: Vec<Option<SqlType>> = statement.parameters.iter().copied().map(Some).collect();
@@ -385,7 +389,9 @@ impl Session {
                 if let Some(columns) = &statement.columns
                     && !same_shape(columns, &plan.columns)
                 {
-                    return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
+                    let error = Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type");
+                    // Drivers that keep statements prepare them anew when they see this.
+                    return Err(error.routine("RevalidateCachedQuery"));
                 }
                 *statement.planned.lock() = Some(plan.clone());
                 plan

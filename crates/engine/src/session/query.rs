@@ -277,7 +277,8 @@ impl Session {
             },
             RowSource::Buffered(batches) => Ok(batches.pop_front()),
         };
-        match batch {
+        // A statement may cancel or terminate its own session.
+        match batch.and_then(|batch| self.shared.cancellation.check().map(|()| batch)) {
             Ok(batch) => {
                 let count = batch.as_ref().map_or(0, |batch| batch.len);
                 rows.sent += count as u64;

@@ -10,7 +10,7 @@ use types::{Datum, Oid, Result, SqlType, text_format::datum_from_text};
 use super::{
     Outcome, Session, environment,
     query::Planned,
-    statement::{is_planned, is_way_out},
+    statement::{Parameters, is_planned, is_way_out},
 };
 use crate::{
     clock,
@@ -40,7 +40,7 @@ impl Session {
             self.run_planned(&planned, parameters).await.map(|outcome| outcome.until(deadline))
         } else {
             let _deadline = self.start_statement_deadline();
-            self.execute_utility(&statement.node, sql, Arc::from([])).await
+            self.execute_utility(&statement.node, sql, &Parameters::default()).await
         };
         if let Ok(outcome) = &outcome {
             self.note_outcome(outcome);

@@ -8,7 +8,7 @@ use pg_query::{
     NodeEnum,
     protobuf::{Node, TransactionStmtKind},
 };
-use types::{Datum, Result};
+use types::{Datum, Result, SqlType};
 
 use super::{Outcome, Session};
 use crate::timer::Deadline;
@@ -19,6 +19,34 @@ pub(crate) fn is_planned(node: &Node) -> bool {
         Some(NodeEnum::SelectStmt(select)) => select.into_clause.is_none(),
         Some(NodeEnum::InsertStmt(_) | NodeEnum::UpdateStmt(_) | NodeEnum::DeleteStmt(_) | NodeEnum::MergeStmt(_)) => true,
         _ => false,
+    }
+}
+
+/// The planned statement within EXPLAIN or DECLARE, whose parameters are theirs.
+pub(crate) fn planned_within(node: &Node) -> Option<&Node> {
+    let query = match &node.node {
+        Some(NodeEnum::ExplainStmt(explain)) => explain.query.as_deref()?,
+        Some(NodeEnum::DeclareCursorStmt(declare)) => declare.query.as_deref()?,
+        _ => return None,
+    };
+    if is_planned(query) { Some(query) } else { planned_within(query) }
+}
+
+/// What a statement's parameters are.
+#[derive(Clone, Default)]
+pub(crate) struct Parameters {
+    pub values: Arc<[Datum]>,
+    /// As announced when the statement was prepared; empty for those that its text decides.
+    pub types: Vec<SqlType>,
+}
+
+impl Parameters {
+    pub(crate) fn untyped(values: Arc<[Datum]>) -> Parameters {
+        Parameters { values, types: Vec::new() }
+    }
+
+    pub(crate) fn hints(&self) -> Vec<Option<SqlType>> {
+        self.types.iter().copied().map(Some).collect()
     }
 }
 
@@ -48,7 +76,7 @@ impl Session {
         self.refuse_in_failed_block(is_way_out(node))?;
         if !is_planned(node) {
             let _deadline = self.start_statement_deadline();
-            return self.execute_utility(node, sql, parameters).await;
+            return self.execute_utility(node, sql, &Parameters::untyped(parameters)).await;
         }
         let deadline = self.start_statement_deadline();
         self.await_snapshot().await?;

@@ -11,12 +11,12 @@ use plan::OutputColumn;
 use txn::LockMode;
 use types::{Datum, Error, Result, SqlState, SqlType};
 
-use super::{Outcome, Rows, Session, outcome::Tag, transaction_control::read_modes};
+use super::{Outcome, Rows, Session, outcome::Tag, statement::Parameters, transaction_control::read_modes};
 use crate::{access::Authority, settings::Settings};
 
 impl Session {
     /// Runs a statement that has no plan of its own.
-    pub(crate) async fn execute_utility(&mut self, node: &Node, sql: &str, parameters: Arc<[Datum]>) -> Result<Outcome> {
+    pub(crate) async fn execute_utility(&mut self, node: &Node, sql: &str, arguments: &Parameters) -> Result<Outcome> {
         let node_enum = node.node.as_ref().ok_or_else(|| Error::internal("an empty parse tree"))?;
         if takes_snapshot(node_enum) {
             self.open_transaction()?.has_run_query = true;
@@ -29,9 +29,9 @@ impl Session {
             NodeEnum::ExecuteStmt(statement) => Box::pin(self.execute_execute(statement)).await,
             NodeEnum::DeallocateStmt(statement) => self.execute_deallocate(&statement.name),
             NodeEnum::DiscardStmt(statement) => self.execute_discard(statement),
-            NodeEnum::ExplainStmt(statement) => self.execute_explain(statement, parameters).await,
-            NodeEnum::DeclareCursorStmt(statement) => self.execute_declare(statement, parameters).await,
-            NodeEnum::FetchStmt(statement) => self.execute_fetch(statement),
+            NodeEnum::ExplainStmt(statement) => crate::explain::execute(self, statement, arguments).await,
+            NodeEnum::DeclareCursorStmt(statement) => self.execute_declare(statement, arguments).await,
+            NodeEnum::FetchStmt(statement) => self.execute_fetch(statement).await,
             NodeEnum::ClosePortalStmt(statement) => self.execute_close(&statement.portalname),
             NodeEnum::CopyStmt(statement) => self.execute_copy(statement, sql).await,
             NodeEnum::VacuumStmt(statement) => self.execute_vacuum(statement),
@@ -60,7 +60,10 @@ impl Session {
             Some(NodeEnum::VariableShowStmt(statement)) => Some(show_columns(&statement.name)),
             Some(NodeEnum::ExplainStmt(_)) => Some(columns(&[("QUERY PLAN", SqlType::TEXT)])),
             Some(NodeEnum::ExecuteStmt(statement)) => self.prepared_statement(&statement.name)?.columns.clone(),
-            Some(NodeEnum::FetchStmt(statement)) if !statement.ismove => self.cursor_columns(&statement.portalname),
+            Some(NodeEnum::FetchStmt(statement)) if !statement.ismove => {
+                let of_portal = || self.portal(&statement.portalname).ok()?.statement.columns.clone();
+                self.cursor_columns(&statement.portalname).or_else(of_portal)
+            }
             _ => None,
         })
     }
@@ -339,14 +342,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    async fn execute_explain(
-        &mut self,
-        statement: &pg_query::protobuf::ExplainStmt,
-        parameters: Arc<[Datum]>,
-    ) -> Result<Outcome> {
-        crate::explain::execute(self, statement, parameters).await
     }
 }
 

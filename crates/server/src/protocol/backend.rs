@@ -204,5 +204,8 @@ fn fields(out: &mut Vec<u8>, severity: &str, error: &Error) {
             field(kind, text);
         }
     }
+    if let Some(routine) = parts.routine {
+        field(b'R', routine);
+    }
     out.push(0);
 }
