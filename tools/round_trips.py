@@ -36,8 +36,10 @@ REGRESS = SUITES / "pg15" / "regress"
 # docs/heliodump-format.md
 FILE_HEADER, BLOCK_HEADER, SCRIPT, ROWS = 28, 20, 2, 3
 
-RELATIONS = """SELECT c.oid::regclass, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+# Views of a server's own catalogs show another server's.
+RELATIONS = r"""SELECT c.oid::regclass, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'm', 'v', 'p', 'S') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+    AND NOT (c.relkind = 'v' AND pg_get_viewdef(c.oid) ~ '(FROM|JOIN|,)\s+\(*(pg_|information_schema[.])')
     ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C" """
 
 
@@ -66,12 +68,13 @@ class Server:
 
     def contents(self):
         """The rows of every table and view, in an order that is theirs, and where every sequence stands; an error where there is one."""
-        found = {}
+        # A view that takes from a sequence is refused, on every server alike.
+        reader, found = dict(self.environment, PGOPTIONS="-c default_transaction_read_only=on"), {}
         for line in self.psql("-c", RELATIONS).splitlines():
             name, kind = line.rsplit("|", 1)
             row = "last_value, is_called" if kind == "S" else "t.*"
             query = f"SELECT line FROM (SELECT ROW({row})::text AS line FROM {name} t) AS lines ORDER BY line COLLATE \"C\""
-            done = subprocess.run([find_program("psql"), "-X", "-q", "-A", "-t", "-c", query], env=self.environment, capture_output=True, timeout=120)
+            done = subprocess.run([find_program("psql"), "-X", "-q", "-A", "-t", "-c", query], env=reader, capture_output=True, timeout=120)
             # A view may well raise: a division by zero, a right that its owner has not.
             found[name] = done.stdout.decode(errors="replace") or re.sub(r"\n.*", "", done.stderr.decode(errors="replace"))
         return found
@@ -137,7 +140,8 @@ def same_contents(wanted, given):
     for name, rows in wanted.items():
         if name not in given:
             raise Different(f"{name} is missing")
-        first_difference(rows, given[name], f"rows of {name}")
+        if rows is not None:
+            first_difference(rows, given[name], f"rows of {name}")
     if more := given.keys() - wanted.keys():
         raise Different(f"{sorted(more)} are new")
 
@@ -183,6 +187,9 @@ class Case:
             except Different as error:
                 return {"dump": str(error)}
             self.contents = source.contents()
+            # What the clock shows is not to be compared.
+            again = source.contents()
+            self.contents = {name: rows if again[name] == rows else None for name, rows in self.contents.items()}
         failed = {}
         steps = [("binary", self.binary_round_trip), ("text", self.text_round_trip)]
         if self.postgres:

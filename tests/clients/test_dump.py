@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import psycopg
@@ -155,22 +156,28 @@ class DumpTest(unittest.TestCase):
         self.assertEqual(sorted(self.text(third, "again.sql").split("\n")), sorted(self.text(self.server).split("\n")))
 
     def test_a_killed_dump_leaves_the_file_before(self):
-        self.psql(self.server, "-c", "CREATE TABLE big AS SELECT n, repeat('x', 100) AS t FROM generate_series(1, 200000) AS n")
-        target = self.path("d.heliodump")
-        self.run_ok(self.server, BINARY, "dump", "--output", target, "--table", "big")
-        before = pathlib.Path(target).read_bytes()
-        for pause in [0.01, 0.05, 0.1, 0.2]:
-            process = subprocess.Popen([BINARY, "dump", "--output", target, "--compression", "none"], env=self.environment(self.server))
-            try:
-                process.wait(pause)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                # Killed after its end it has put the new file in the old one's place; that is whole, as is seen below.
-                if pathlib.Path(target).read_bytes() != before:
-                    self.assertGreater(os.path.getsize(target), 10_000_000)
+        # Texts of which no two are alike: others would be stored once.
+        self.psql(self.server, "-c", "CREATE TABLE big AS SELECT n, repeat(md5(n::text), 4) AS t FROM generate_series(1, 200000) AS n")
+        target = pathlib.Path(self.path("d.heliodump"))
+        self.psql(self.server, "-c", "CREATE TABLE small AS SELECT 1 AS n")
+        self.run_ok(self.server, BINARY, "dump", "--output", target, "--table", "small")
+        before = target.read_bytes()
+        command = [BINARY, "dump", "--output", target, "--compression", "none"]
+        started = time.monotonic()
+        self.run_ok(self.server, *command)
+        whole_takes, cut_short = time.monotonic() - started, 0
+        for tenth in range(11):
+            target.write_bytes(before)
+            process = subprocess.Popen(command, env=self.environment(self.server))
+            time.sleep(whole_takes * tenth / 10)
+            process.kill()
+            process.wait()
+            cut_short += target.read_bytes() == before
+            # Killed as late as that it may have put the new file in the old one's place; that is whole, too.
+            if target.read_bytes() != before:
+                self.assertGreater(target.stat().st_size, 200_000 * 128)
             self.run_ok(self.server, BINARY, "restore", "--verify", "--input", target)
-            pathlib.Path(target).write_bytes(before)
+        self.assertGreater(cut_short, 3, "dumps were killed before they were done")
 
     def test_a_dump_among_writers_is_a_state_that_was(self):
         self.psql(self.server, "-c", "CREATE TABLE accounts AS SELECT n AS id, 100 AS balance FROM generate_series(1, 200) AS n")

@@ -9,10 +9,15 @@
 //!          form 100: a length (u32) a row, then all bytes one after another (0 bytes for a NULL)
 //!          form 101: the same, each value in PostgreSQL's text form
 //!          form 102: one length and value in PostgreSQL's text form, which all rows that are not NULL have
+//!          form 103: numerics of one scale ([`decimal`]); 104: lists ([`arrays`]); 105: jsonb ([`documents`])
 //! ```
 //!
-//! Which form a column has follows from its type alone ([`is_plain`]): what a column of the type holds may be put there as it is, or it has
-//! to pass through the type's input function.
+//! Which forms a column may have follows from its type ([`is_plain`]): what a column of the type holds may be put there as it is, or it has
+//! to pass through the type's input function. Whatever a reader finds, it makes only values that the type has.
+
+mod arrays;
+mod decimal;
+mod documents;
 
 use storage::{Bitmap, Column, FixedType, column::ColumnData};
 use types::{Date, Datum, Error, Oid, Physical, Result, SqlState, SqlType, Timestamp, TimestampTz};
@@ -20,6 +25,9 @@ use types::{Date, Datum, Error, Oid, Physical, Result, SqlState, SqlType, Timest
 const VAR_LEN: u8 = 100;
 const TEXT_FORM: u8 = 101;
 const CONSTANT_FORM: u8 = 102;
+const DECIMAL_FORM: u8 = 103;
+const LIST_FORM: u8 = 104;
+const DOCUMENT_FORM: u8 = 105;
 /// Fewer rows are not looked through for a value that all have.
 const FEWEST_FOR_CONSTANT: usize = 16;
 /// More rows than any executor puts into a batch.
@@ -47,49 +55,69 @@ pub fn is_plain(ty: SqlType) -> bool {
         )
 }
 
-/// Appends a batch, its length first. `text` appends the text form of a value of the column at a position.
+/// Appends the text form of a value of a type.
+type Print<'p> = &'p mut dyn FnMut(SqlType, &Datum, &mut String);
+/// The input function of a type.
+type Input<'i> = &'i mut dyn FnMut(SqlType, &str) -> Result<Datum>;
+
+/// Appends a batch, its length first. `print` appends the text form of a value.
 pub fn encode(
     columns: &[std::sync::Arc<Column>],
     rows: usize,
     types: &[SqlType],
-    mut text: impl FnMut(usize, &Datum, &mut String),
+    mut print: impl FnMut(SqlType, &Datum, &mut String),
     out: &mut Vec<u8>,
 ) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&(rows as u32).to_le_bytes());
     out.extend_from_slice(&(columns.len() as u16).to_le_bytes());
-    for (at, (column, ty)) in columns.iter().zip(types).enumerate() {
-        let form_at = out.len();
-        out.push(TEXT_FORM);
-        encode_nulls(column, rows, out);
-        if let Some(row) = constant_of(column, rows, *ty) {
-            out[form_at] = CONSTANT_FORM;
-            let mut value = String::new();
-            text(at, &column.datum(row), &mut value);
-            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            out.extend_from_slice(value.as_bytes());
-        } else if is_plain(*ty) {
-            out[form_at] = encode_plain(column, rows, out);
-        } else if let (ColumnData::Text(values), true) = (column.data(), is_its_text(*ty)) {
-            encode_var_len(rows, out, |row, out| {
-                if !column.is_null(row) {
-                    out.extend_from_slice(values.get(row));
-                }
-            });
-        } else {
-            let mut value = String::new();
-            encode_var_len(rows, out, |row, out| {
-                if !column.is_null(row) {
-                    value.clear();
-                    text(at, &column.datum(row), &mut value);
-                    out.extend_from_slice(value.as_bytes());
-                }
-            });
-        }
+    for (column, ty) in columns.iter().zip(types) {
+        encode_column(column, rows, *ty, &mut print, out);
     }
     let length = (out.len() - start - 4) as u32;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+fn encode_column(column: &Column, rows: usize, ty: SqlType, print: Print, out: &mut Vec<u8>) {
+    let form_at = out.len();
+    out.push(TEXT_FORM);
+    encode_nulls(column, rows, out);
+    if let Some(row) = constant_of(column, rows, ty) {
+        out[form_at] = CONSTANT_FORM;
+        let mut value = String::new();
+        print(ty, &column.datum(row), &mut value);
+        out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        out.extend_from_slice(value.as_bytes());
+    } else if is_plain(ty) {
+        out[form_at] = encode_plain(column, rows, out);
+    } else if let (ColumnData::Text(values), true) = (column.data(), is_its_text(ty)) {
+        encode_var_len(rows, out, |row, out| {
+            if !column.is_null(row) {
+                out.extend_from_slice(values.get(row));
+            }
+        });
+    } else if let (Oid::NUMERIC, Some(scale)) = (ty.oid, scale_of(column, rows)) {
+        out[form_at] = DECIMAL_FORM;
+        decimal::encode(column, rows, scale, out);
+    } else if arrays::encode(column, rows, ty, print, out) {
+        out[form_at] = LIST_FORM;
+    } else if ty.oid == Oid::JSONB && documents::encode(column, rows, out) {
+        out[form_at] = DOCUMENT_FORM;
+    } else {
+        let mut value = String::new();
+        encode_var_len(rows, out, |row, out| {
+            if !column.is_null(row) {
+                value.clear();
+                print(ty, &column.datum(row), &mut value);
+                out.extend_from_slice(value.as_bytes());
+            }
+        });
+    }
+}
+
+fn scale_of(column: &Column, rows: usize) -> Option<u16> {
+    if column.physical() == Physical::Numeric { decimal::common_scale(column, rows) } else { None }
 }
 
 /// Types whose text form is what a column of them holds.
@@ -178,13 +206,13 @@ pub fn row_count(batch: &[u8]) -> Result<usize> {
     batch.first_chunk().map(|rows| u32::from_le_bytes(*rows) as usize).ok_or_else(|| bad("it is cut short"))
 }
 
-/// The columns of a batch. `from_text` is the input function of the column at a position.
+/// The columns of a batch. `input` is the input function of a type.
 ///
 /// Errors: 22P04 when the bytes are no batch of these types, and what the input functions raise.
 pub fn decode(
     batch: &[u8],
     types: &[SqlType],
-    mut from_text: impl FnMut(usize, &str) -> Result<Datum>,
+    mut input: impl FnMut(SqlType, &str) -> Result<Datum>,
 ) -> Result<(usize, Vec<Column>)> {
     let mut bytes = Bytes(batch);
     let rows = bytes.u32()? as usize;
@@ -196,38 +224,45 @@ pub fn decode(
         return Err(bad("it has another number of columns"));
     }
     let mut columns = Vec::with_capacity(types.len());
-    for (at, ty) in types.iter().enumerate() {
-        let form = bytes.take(1)?[0];
-        let validity = decode_nulls(&mut bytes, rows)?;
-        let is_null = |row: usize| validity.as_ref().is_some_and(|bits| !bits.get(row));
-        columns.push(match (form, is_plain(*ty)) {
-            (TEXT_FORM, _) => {
-                let mut column = Column::with_capacity(ty.physical, rows);
-                decode_var_len(&mut bytes, rows, |row, value| {
-                    if is_null(row) {
-                        column.push(&Datum::Null);
-                    } else {
-                        column.push(&from_text(at, text(value)?)?);
-                    }
-                    Ok(())
-                })?;
-                column
-            }
-            (CONSTANT_FORM, _) => {
-                let length = bytes.u32()? as usize;
-                let value = from_text(at, text(bytes.take(length)?)?)?;
-                let mut column = Column::with_capacity(ty.physical, rows);
-                (0..rows).for_each(|row| column.push(if is_null(row) { &Datum::Null } else { &value }));
-                column
-            }
-            (form, true) => decode_plain(&mut bytes, rows, form, ty.physical, validity)?,
-            _ => return Err(bad("a column has the form of another type")),
-        });
+    for ty in types {
+        columns.push(decode_column(&mut bytes, rows, *ty, &mut input)?);
     }
     if !bytes.0.is_empty() {
         return Err(bad("it goes on after its last column"));
     }
     Ok((rows, columns))
+}
+
+fn decode_column(bytes: &mut Bytes, rows: usize, ty: SqlType, input: Input) -> Result<Column> {
+    let form = bytes.take(1)?[0];
+    let validity = decode_nulls(bytes, rows)?;
+    let is_null = |row: usize| validity.as_ref().is_some_and(|bits| !bits.get(row));
+    match (form, is_plain(ty)) {
+        (TEXT_FORM, _) => {
+            let mut column = Column::with_capacity(ty.physical, rows);
+            decode_var_len(bytes, rows, |row, value| {
+                if is_null(row) {
+                    column.push(&Datum::Null);
+                } else {
+                    column.push(&input(ty, text(value)?)?);
+                }
+                Ok(())
+            })?;
+            Ok(column)
+        }
+        (CONSTANT_FORM, _) => {
+            let length = bytes.u32()? as usize;
+            let value = input(ty, text(bytes.take(length)?)?)?;
+            let mut column = Column::with_capacity(ty.physical, rows);
+            (0..rows).for_each(|row| column.push(if is_null(row) { &Datum::Null } else { &value }));
+            Ok(column)
+        }
+        (DECIMAL_FORM, _) if ty.oid == Oid::NUMERIC => decimal::decode(bytes, rows, ty, validity),
+        (LIST_FORM, _) => arrays::decode(bytes, &is_null, rows, ty, input),
+        (DOCUMENT_FORM, _) if ty.oid == Oid::JSONB => documents::decode(bytes, &is_null, rows, ty),
+        (form, true) => decode_plain(bytes, rows, form, ty.physical, validity),
+        _ => Err(bad("a column has the form of another type")),
+    }
 }
 
 fn text(bytes: &[u8]) -> Result<&str> {
@@ -333,15 +368,37 @@ mod tests {
 
     use super::*;
 
+    fn list(elements: Vec<Datum>) -> Datum {
+        Datum::Array(Arc::new(types::Array::one_dimensional(SqlType::TEXT, elements)))
+    }
+
+    fn document(number: &str) -> Datum {
+        let number = types::Jsonb::Number(types::Numeric::parse(number).unwrap());
+        let inner = types::Jsonb::Array(vec![number, types::Jsonb::Null, types::Jsonb::Bool(true)].into());
+        Datum::Jsonb(Arc::new(types::Jsonb::object(vec![("ä".into(), inner), ("k".into(), types::Jsonb::String("s".into()))])))
+    }
+
     fn batch() -> (Vec<Arc<Column>>, Vec<SqlType>) {
         let ints = [Datum::Int4(1), Datum::Null, Datum::Int4(i32::MIN)];
         let texts = [Datum::Text("ä".into()), Datum::Text("".into()), Datum::Null];
+        let numerics = [
+            Datum::Numeric(types::Numeric::from_parts(-12345, 2)),
+            Datum::Null,
+            Datum::Numeric(types::Numeric::from_parts(100, 2)),
+        ];
+        let lists = [list(vec![Datum::Text("a,b".into()), Datum::Null]), list(Vec::new()), Datum::Null];
+        let documents = [document("0.00000000000000000000001"), document("-1.50"), Datum::Null];
         let columns = vec![
             Arc::new(Column::from_datums(Physical::Int4, &ints)),
             Arc::new(Column::from_datums(Physical::Text, &texts)),
             Arc::new(Column::from_datums(Physical::Text, &texts)),
+            Arc::new(Column::from_datums(Physical::Numeric, &numerics)),
+            Arc::new(Column::from_datums(Physical::Any, &lists)),
+            Arc::new(Column::from_datums(Physical::Any, &documents)),
         ];
-        (columns, vec![SqlType::INT4, SqlType::TEXT, SqlType { typmod: 14, ..SqlType::VARCHAR }])
+        let varchar = SqlType { typmod: 14, ..SqlType::VARCHAR };
+        let numeric = SqlType { typmod: ((5 << 16) | 2) + 4, ..SqlType::of(Oid::NUMERIC) };
+        (columns, vec![SqlType::INT4, SqlType::TEXT, varchar, numeric, SqlType::of(Oid(1009)), SqlType::of(Oid::JSONB)])
     }
 
     fn encoded() -> Vec<u8> {
@@ -368,7 +425,7 @@ mod tests {
         let column = Arc::new(Column::from_datums(Physical::Text, &texts));
         for ty in [SqlType::TEXT, SqlType { typmod: 24, ..SqlType::VARCHAR }] {
             let mut out = Vec::new();
-            let print = |_: usize, datum: &Datum, text: &mut String| {
+            let print = |_: SqlType, datum: &Datum, text: &mut String| {
                 if let Datum::Text(value) = datum {
                     text.push_str(value)
                 }
@@ -381,6 +438,42 @@ mod tests {
         }
     }
 
+    fn forms(batch: &[u8], types: &[SqlType]) -> Vec<u8> {
+        let mut bytes = Bytes(&batch[6..]);
+        let mut input = |_: SqlType, text: &str| Ok(Datum::Text(text.into()));
+        types
+            .iter()
+            .map(|ty| {
+                let form = bytes.0[0];
+                decode_column(&mut bytes, 3, *ty, &mut input).unwrap();
+                form
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_has_no_form_of_its_own_is_text() {
+        let nan = [Datum::Numeric(types::Numeric::NAN), Datum::Numeric(types::Numeric::ONE)];
+        let scales = [Datum::Numeric(types::Numeric::from_parts(10, 1)), Datum::Numeric(types::Numeric::ONE)];
+        let bounds = types::array::Dimension { length: 1, lower_bound: 0 };
+        let from_zero =
+            types::Array { element_type: SqlType::TEXT, dimensions: vec![bounds], elements: vec![Datum::Text("x".into())] };
+        let from_zero = [Datum::Array(Arc::new(from_zero)), Datum::Null];
+        let deep = (0..70).fold(types::Jsonb::Null, |inner, _| types::Jsonb::Array(vec![inner].into()));
+        let deep = [Datum::Jsonb(Arc::new(deep)), Datum::Null];
+        for (physical, oid, values) in [
+            (Physical::Numeric, Oid::NUMERIC, nan),
+            (Physical::Numeric, Oid::NUMERIC, scales),
+            (Physical::Any, Oid(1009), from_zero),
+            (Physical::Any, Oid::JSONB, deep),
+        ] {
+            let mut out = Vec::new();
+            let mut print = |_: SqlType, _: &Datum, text: &mut String| text.push('x');
+            encode_column(&Column::from_datums(physical, &values), 2, SqlType::of(oid), &mut print, &mut out);
+            assert_eq!(out[0], TEXT_FORM);
+        }
+    }
+
     #[test]
     fn a_batch_comes_back() {
         let (columns, types) = batch();
@@ -389,6 +482,7 @@ mod tests {
         assert_eq!(body.len() + 4, stream.len());
         let (rows, back) = decode(body, &types, |_, text| Ok(Datum::Text(text.into()))).unwrap();
         assert_eq!(rows, 3);
+        assert_eq!(forms(body, &types), [4, VAR_LEN, TEXT_FORM, DECIMAL_FORM, LIST_FORM, DOCUMENT_FORM]);
         for (column, back) in columns.iter().zip(&back) {
             for row in 0..3 {
                 assert_eq!(format!("{:?}", column.datum(row)), format!("{:?}", back.datum(row)));
@@ -401,7 +495,7 @@ mod tests {
         let (_, types) = batch();
         let stream = encoded();
         let body = &stream[4..];
-        let from_text = |_: usize, text: &str| Ok(Datum::Text(text.into()));
+        let from_text = |_: SqlType, text: &str| Ok(Datum::Text(text.into()));
         for end in 0..body.len() {
             assert!(decode(&body[..end], &types, from_text).is_err());
         }

@@ -177,7 +177,7 @@ pub fn begin_snapshot(link: &mut dyn Link) -> Result<()> {
 /// How values and definitions are to be written and read, on either side.
 pub(crate) const READER_SETTINGS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL datestyle = ISO; \
      SET LOCAL intervalstyle = postgres; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = hex; \
-     SET LOCAL heliosdb.reparsable_definitions = on";
+     SET LOCAL heliosdb.dump = on";
 
 /// Reads the definitions. `tables` restricts them to these and their parts, when it is not empty.
 ///

@@ -177,6 +177,11 @@ impl Session {
         self.shared.settings.lock().take_unreported()
     }
 
+    /// Whether the client reads for a dump, which gives way to transactions.
+    pub fn is_dump(&self) -> bool {
+        self.shared.settings.lock().is_dump()
+    }
+
     /// A setting as SHOW prints it.
     pub fn setting(&self, name: &str) -> Result<String> {
         self.shared.settings.lock().show(name)

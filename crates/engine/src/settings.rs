@@ -467,9 +467,10 @@ impl Settings {
         self.get(name).ok().and_then(|value| value.parse().ok()).unwrap_or(0)
     }
 
-    /// Whether definitions print for a dump, which must come back from what is read: an option of ours, under a name that PostgreSQL takes too.
-    pub(crate) fn reparsable_definitions(&self) -> bool {
-        self.get("heliosdb.reparsable_definitions").is_ok_and(|value| value == "on")
+    /// Whether the session reads for a dump: definitions print as they come back from what is read, and rows give way to transactions. A setting
+    /// of ours, under a name that PostgreSQL takes too.
+    pub(crate) fn is_dump(&self) -> bool {
+        self.get("heliosdb.dump").is_ok_and(|value| value == "on")
     }
 
     /// The schemas of search_path as written, `$user` not replaced.

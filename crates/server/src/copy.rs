@@ -112,6 +112,7 @@ impl Connection {
     pub(crate) async fn copy_out(&mut self, session: &mut Session, mut copy: CopyOut) -> io::Result<types::Result<String>> {
         backend::copy_response(&mut self.output, b'H', copy.is_binary(), copy.column_count());
         let (mut data, mut ends) = (Vec::new(), Vec::new());
+        let mut pace = session.is_dump().then(background::Pace::begin);
         let mut more = encode_slice(&mut copy, session, FIRST_SLICE_BYTES, &mut data, &mut ends);
         loop {
             let mut start = 0;
@@ -128,7 +129,11 @@ impl Connection {
             data.clear();
             ends.clear();
             // So much is no transaction's output: it gives way to them.
-            more = background::run(|| encode_slice(&mut copy, session, SLICE_BYTES, &mut data, &mut ends));
+            let worked;
+            (more, worked) = background::run(|| encode_slice(&mut copy, session, SLICE_BYTES, &mut data, &mut ends));
+            if let Some(pace) = &mut pace {
+                tokio::time::sleep(pace.rest_after(worked)).await;
+            }
         }
         backend::plain(&mut self.output, b'c');
         Ok(Ok(copy.tag()))

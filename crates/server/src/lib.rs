@@ -10,7 +10,7 @@
 
 pub mod audit;
 pub mod authentication;
-mod background;
+pub mod background;
 pub mod certificate;
 mod connection;
 mod copy;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::{Cluster, ConnectOptions, Session, session::Outcome};
+use server::background::Pace;
 use types::{Error, Result, text_format::datum_to_text};
 
 use super::{Canceller, Connection, Handler};
@@ -67,8 +68,10 @@ impl Local {
             Outcome::Empty => None,
             Outcome::CopyOut(mut copy) => {
                 let (mut data, mut ends) = (Vec::new(), Vec::new());
+                let mut pace = session.is_dump().then(Pace::begin);
                 while copy.next(session, &mut data, &mut ends)? {
                     handler.copy_out(&data)?;
+                    pace.iter_mut().for_each(Pace::rest_here);
                     data.clear();
                     ends.clear();
                 }

@@ -323,7 +323,7 @@ impl CopyIn {
         let buffer = std::mem::take(&mut self.buffer);
         let mut start = 0;
         while let Some(bytes) = durability::column_batch::next_batch(&buffer[start..]) {
-            let input = |at: usize, text: &str| value_from_text(text, self.types[at], &self.settings, &*self.resolver);
+            let input = |ty: SqlType, text: &str| value_from_text(text, ty, &self.settings, &*self.resolver);
             let decoded = durability::column_batch::decode(bytes, &self.types, input);
             start += 4 + bytes.len();
             let first = self.line + 1;

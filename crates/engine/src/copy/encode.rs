@@ -102,8 +102,7 @@ impl Encoder {
         if let Some(writer) = &mut self.parquet {
             return writer.batch(batch, &parquet::Forms { settings, resolver }, out);
         }
-        let text =
-            |at: usize, datum: &types::Datum, text: &mut String| datum_to_text(datum, self.types[at], settings, resolver, text);
+        let text = |ty: SqlType, datum: &types::Datum, text: &mut String| datum_to_text(datum, ty, settings, resolver, text);
         durability::column_batch::encode(&batch.columns, batch.len, &self.types, text, out);
         Ok(())
     }

@@ -129,7 +129,7 @@ impl Hooks {
             current_database: self.database.name.clone(),
             current_user: role.name.clone(),
             state: self,
-            reparsed: self.shared.settings.lock().reparsable_definitions(),
+            reparsed: self.shared.settings.lock().is_dump(),
         }
     }
 
