@@ -72,8 +72,11 @@ impl Operator for Insert {
         while let Some(source) = self.source.next(run)? {
             run.context.check_cancelled()?;
             let node = &self.node;
-            let proposed = columns(&node.values, &source, &run.context)?;
-            let rows = node.rows.finish(Batch { columns: proposed, len: source.len }, run)?;
+            let (proposed, len) = (columns(&node.values, &source, &run.context)?, source.len);
+            drop(source);
+            let mut rows = node.rows.finish(Batch { columns: proposed, len }, run)?;
+            // What the table will keep as it is need not be there twice at the end.
+            rows.shrink();
             let written = match (&node.on_conflict, &mut self.conflicts) {
                 (Some(on_conflict), Some(conflicts)) => conflicts.resolve(on_conflict, &node.rows, rows, run)?,
                 _ => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use types::Datum;
 
-use crate::Column;
+use crate::{CHUNK_ROWS, Column};
 
 /// Rows by column, usually up to about a thousand. The length stands by itself: a table, or `SELECT FROM t`, may have no columns.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,19 @@ impl Batch {
 
     pub fn row(&self, row: usize) -> Vec<Datum> {
         self.columns.iter().map(|column| column.datum(row)).collect()
+    }
+
+    /// Gives back the room to grow of columns that nobody else holds, so that a table can keep them as they are. Short ones are copied
+    /// into a table's chunks in any case.
+    pub fn shrink(&mut self) {
+        if self.len < CHUNK_ROWS / 2 {
+            return;
+        }
+        for column in self.columns.iter_mut().filter_map(Arc::get_mut) {
+            if !column.is_compact() {
+                column.shrink();
+            }
+        }
     }
 
     pub fn take(&self, rows: &[u32]) -> Batch {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use storage::{Bitmap, Column, FixedType};
-use types::{Date, Datum, Oid, Physical, Result, SqlType, Timestamp, TimestampTz};
+use types::{
+    Date, Datum, Oid, Physical, Result, SqlType, Timestamp, TimestampTz,
+    datum_order::{compare_f32, compare_f64},
+};
 
 use super::{Accumulator, present_rows, results};
 use crate::{EvalContext, Vector, functions::compare::compare_datums};
@@ -14,6 +17,8 @@ pub(super) fn extreme(ty: Option<SqlType>, greatest: bool) -> Option<Box<dyn Acc
         Physical::Int2 => Box::new(Plain::<i16>::new(greatest)),
         Physical::Int4 => Box::new(Plain::<i32>::new(greatest)),
         Physical::Int8 => Box::new(Plain::<i64>::new(greatest)),
+        Physical::Float4 => Box::new(Plain::<f32>::new(greatest)),
+        Physical::Float8 => Box::new(Plain::<f64>::new(greatest)),
         Physical::Oid => Box::new(Plain::<Oid>::new(greatest)),
         Physical::Date => Box::new(Plain::<Date>::new(greatest)),
         Physical::Timestamp => Box::new(Plain::<Timestamp>::new(greatest)),
@@ -22,13 +27,51 @@ pub(super) fn extreme(ty: Option<SqlType>, greatest: bool) -> Option<Box<dyn Acc
     })
 }
 
-/// Of values with Rust's order.
+/// Values that compare by themselves.
+trait Ordered: FixedType + Copy {
+    fn exceeds(self, other: Self) -> bool;
+}
+
+macro_rules! ordered {
+    ($($ty:ty),*) => {
+        $(impl Ordered for $ty {
+            fn exceeds(self, other: $ty) -> bool {
+                self > other
+            }
+        })*
+    };
+}
+
+ordered!(i16, i32, i64, Oid, Date, Timestamp, TimestampTz);
+
+impl Ordered for f32 {
+    fn exceeds(self, other: f32) -> bool {
+        compare_f32(self, other).is_gt()
+    }
+}
+
+impl Ordered for f64 {
+    fn exceeds(self, other: f64) -> bool {
+        compare_f64(self, other).is_gt()
+    }
+}
+
+/// Of two equal values, such as 0 and -0, the later.
+fn greater<T: Ordered>(best: T, value: T) -> T {
+    if best.exceeds(value) { best } else { value }
+}
+
+fn lesser<T: Ordered>(best: T, value: T) -> T {
+    if value.exceeds(best) { best } else { value }
+}
+
+/// Of values that compare by themselves.
 struct Plain<T> {
     states: Vec<Option<T>>,
     greatest: bool,
 }
 
-impl<T: Copy + Ord> Plain<T> {
+impl<T: Ordered> Plain<T> {
     fn new(greatest: bool) -> Plain<T> {
         Plain { states: Vec::new(), greatest }
     }
@@ -37,13 +80,13 @@ impl<T: Copy + Ord> Plain<T> {
         let state = &mut self.states[group as usize];
         *state = Some(match *state {
             None => value,
-            Some(best) if self.greatest => best.max(value),
-            Some(best) => best.min(value),
+            Some(best) if self.greatest => greater(best, value),
+            Some(best) => lesser(best, value),
         });
     }
 }
 
-impl<T: FixedType + Copy + Ord> Accumulator for Plain<T> {
+impl<T: Ordered> Accumulator for Plain<T> {
     fn update(&mut self, groups: &[u32], group_count: usize, arguments: &[Vector], _context: &EvalContext) -> Result<()> {
         self.states.resize(group_count, None);
         match &arguments[0] {
@@ -56,9 +99,10 @@ impl<T: FixedType + Copy + Ord> Accumulator for Plain<T> {
                 let values = T::values(column);
                 match column.validity() {
                     None if group_count == 1 => {
-                        let best = if self.greatest { values.iter().max() } else { values.iter().min() };
+                        let values = values.iter().copied();
+                        let best = if self.greatest { values.reduce(greater) } else { values.reduce(lesser) };
                         if let Some(best) = best {
-                            self.add(0, *best);
+                            self.add(0, best);
                         }
                     }
                     None => groups.iter().zip(values).for_each(|(&group, &value)| self.add(group, value)),
