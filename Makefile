@@ -8,7 +8,7 @@ SERVER := $(TARGET)/ci/heliosdb-nano
 VENV := $(TARGET)/client-venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: help start build test unit-tests client-tests lint conformance round-trips bench bench-dump bench-sessions bench-transactions bench-storage bench-memory install-build install-clients
+.PHONY: help start build test unit-tests client-tests lint conformance round-trips bench bench-dump bench-sessions bench-transactions bench-storage bench-memory bench-embedded install-build install-clients
 
 help:
 	@echo "make start          build and run a server on port $(PORT) (PORT=...)"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-transactions  SERIALIZABLE workloads: commits and aborts beside PostgreSQL 15; what a savepoint costs"
 	@echo "make bench-sessions 10,000 idle sessions and 100 active among them, against their targets"
 	@echo "make bench-memory   what a million rows take, loaded in three ways, against the target"
+	@echo "make bench-embedded  single statements of a program that embeds the database, beside SQLite in memory"
 	@echo "make bench-storage  micro-benchmarks of the storage and the values"
 
 start: install-build
@@ -73,6 +74,9 @@ bench-sessions: install-clients
 bench-memory: install-clients
 	cargo build --release --bin heliosdb-nano
 	$(PYTHON) tools/bench_memory.py --server $(TARGET)/release/heliosdb-nano
+
+bench-embedded: install-build
+	cargo bench -p heliosdb-nano
 
 bench-storage: install-build
 	cargo bench -p heliosdb-storage -p heliosdb-types

@@ -108,6 +108,7 @@ impl ServerMemory {
             self.pool.add(self.process.begin());
         }
         self.limit.store(server, Ordering::Relaxed);
+        self.process.set_limit(server);
         // A tenth is for what allocators keep between and behind the blocks they give out.
         self.pool.limit.store(server - server / 10, Ordering::Relaxed);
         self.per_user.store(per_user, Ordering::Relaxed);

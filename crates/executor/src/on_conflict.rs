@@ -6,11 +6,12 @@ use catalog::Relation;
 use expr::{Batch, ColumnId, Compiled};
 use hashbrown::HashSet;
 use plan::logical::ConflictAction;
-use storage::{Column, IndexId, Row, RowId, TableData, TableId};
+use storage::{Column, IndexId, IndexShape, Row, RowId, TableData, TableId};
 use txn::{LockMode, LockTag, ReadPredicate};
 use types::{Datum, Error, Oid, Result, SqlState};
 
 use crate::{
+    memory::Reservation,
     new_row::{NewRows, row_of},
     node::{Typed, ids},
     row_key::concatenate,
@@ -60,6 +61,7 @@ pub(crate) struct Conflicts {
     table: TableData,
     /// Keys of rows that this statement inserts.
     own: HashSet<(IndexId, Vec<u8>)>,
+    memory: Reservation,
 }
 
 fn deferrable_arbiter(relation: &Relation, index: IndexId, run: &Run) -> Error {
@@ -78,14 +80,38 @@ enum Meets {
 
 impl Conflicts {
     pub(crate) fn new(node: &OnConflictNode, run: &Run) -> Result<Conflicts> {
-        Ok(Conflicts { table: run.shared.table(node.table)?, own: HashSet::new() })
+        Ok(Conflicts { table: run.shared.table(node.table)?, own: HashSet::new(), memory: run.reservation() })
+    }
+
+    /// Makes room for the keys of so many rows: the table leaps to twice its size, and is there twice while it does.
+    ///
+    /// Errors: 53200.
+    fn make_room(&mut self, node: &OnConflictNode, rows: usize) -> Result<()> {
+        // The table keeps an eighth free, and a byte beside every place.
+        const ENTRY_BYTES: usize = (size_of::<(IndexId, Vec<u8>)>() + 1) * 8 / 7;
+        let more = rows * self.table.indexes.iter().filter(|(shape, _)| node.is_arbiter(shape)).count();
+        let capacity = self.own.capacity();
+        if self.own.len() + more > capacity {
+            self.memory.grow((self.own.len() + more).max(2 * capacity) * ENTRY_BYTES)?;
+            self.own.reserve(more);
+            self.memory.shrink(capacity * ENTRY_BYTES);
+        }
+        Ok(())
+    }
+
+    /// Remembers the keys of a row that is inserted; gives their bytes.
+    fn remember(&mut self, keys: Vec<(IndexId, Vec<u8>)>) -> usize {
+        /// What an allocation takes beside its bytes, about.
+        const BESIDE: usize = 8;
+        let bytes = keys.iter().map(|(_, key)| key.capacity() + BESIDE).sum();
+        self.own.extend(keys);
+        bytes
     }
 
     fn meets(&self, node: &OnConflictNode, row: &[Datum], run: &Run) -> Result<Meets> {
         let mut keys = Vec::new();
         for (shape, tree) in &self.table.indexes {
-            let arbiter = if node.arbiters.is_empty() { shape.unique } else { node.arbiters.contains(&Oid(shape.id.0)) };
-            if !arbiter {
+            if !node.is_arbiter(shape) {
                 continue;
             }
             if shape.deferrable {
@@ -114,12 +140,13 @@ impl Conflicts {
 
     /// Writes what is to be inserted and updated; gives the rows as written, in the order proposed.
     pub(crate) fn resolve(&mut self, node: &OnConflictNode, rows: &NewRows, proposed: Batch, run: &Run) -> Result<Batch> {
-        let mut inserted = Vec::new();
+        self.make_room(node, proposed.len)?;
+        let (mut inserted, mut key_bytes) = (Vec::new(), 0);
         let (mut conflicting, mut existing): (Vec<u32>, Vec<(RowId, Row)>) = (Vec::new(), Vec::new());
         for position in 0..proposed.len {
             match self.meets(node, &proposed.row(position), run)? {
                 Meets::Nothing(keys) => {
-                    self.own.extend(keys);
+                    key_bytes += self.remember(keys);
                     inserted.push(position as u32);
                 }
                 _ if node.update.is_none() => {}
@@ -131,6 +158,7 @@ impl Conflicts {
                 Meets::Existing(_) | Meets::Own => return Err(second_time()),
             }
         }
+        self.memory.grow(key_bytes)?;
         let fresh = if inserted.len() == proposed.len { proposed.clone() } else { proposed.take(&inserted) };
         if fresh.len > 0 {
             run.shared.write(&node.relation, WriteSize::inserted(&fresh), |writes| writes.inserts.push(fresh.clone()))?;
@@ -151,6 +179,10 @@ impl Conflicts {
 }
 
 impl OnConflictNode {
+    fn is_arbiter(&self, shape: &IndexShape) -> bool {
+        if self.arbiters.is_empty() { shape.unique } else { self.arbiters.contains(&Oid(shape.id.0)) }
+    }
+
     /// Updates existing rows; gives them as written, and which of the pairs they are.
     fn update(
         &self,

@@ -7,6 +7,9 @@
 //! **Rule**: an allocation costs an addition to a number of the thread's own. What has come together is added to the process's number in
 //! steps of [`STEP`], so that [`allocated`] is right within that for each thread.
 //!
+//! Near a limit the allocator is sparing ([`be_sparing_from`]): a large block that is freed, or left for a larger one, gives its pages back
+//! at once. mimalloc would keep them for a second in the hope of use, so that a vector of 60 MB that doubles would be resident twice.
+//!
 //! **Does not know** limits.
 
 use std::{
@@ -16,6 +19,10 @@ use std::{
 };
 
 use libmimalloc_sys::{mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_realloc_aligned, mi_zalloc, mi_zalloc_aligned};
+
+mod sparing;
+
+pub use sparing::be_sparing_from;
 
 /// What a thread keeps to itself at most.
 const STEP: isize = 32 * 1024;
@@ -57,6 +64,18 @@ fn is_natural(size: usize, align: usize) -> bool {
     align <= WORD || (align <= 2 * WORD && size >= 2 * WORD)
 }
 
+/// A block that is not counted.
+///
+/// # Safety
+/// The alignment is a power of two.
+#[expect(unsafe_code, reason = "an allocator can be written no other way")]
+#[inline]
+unsafe fn allocate(size: usize, align: usize) -> *mut u8 {
+    // SAFETY: may be called with any size.
+    let block = unsafe { if is_natural(size, align) { mi_malloc(size) } else { mi_malloc_aligned(size, align) } };
+    block.cast()
+}
+
 #[expect(unsafe_code, reason = "an allocator can be written no other way; every call goes on to mimalloc's as it came")]
 // SAFETY: the contract is mimalloc's, which is called with what we are called with: blocks of a word's size are aligned to a word and
 // larger ones to two, and any block may be resized or freed by any of its functions. Counting allocates nothing and cannot unwind.
@@ -65,8 +84,7 @@ unsafe impl GlobalAlloc for CountedHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let (size, align) = (layout.size(), layout.align());
         count(size.cast_signed());
-        let block = unsafe { if is_natural(size, align) { mi_malloc(size) } else { mi_malloc_aligned(size, align) } };
-        block.cast()
+        unsafe { allocate(size, align) }
     }
 
     #[inline]
@@ -80,6 +98,9 @@ unsafe impl GlobalAlloc for CountedHeap {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(-layout.size().cast_signed());
+        if layout.size() >= sparing::LARGE {
+            unsafe { sparing::give_back_pages(block, layout.size()) }
+        }
         unsafe { mi_free(block.cast()) }
     }
 
@@ -87,6 +108,9 @@ unsafe impl GlobalAlloc for CountedHeap {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let align = layout.align();
         count(new_size.cast_signed() - layout.size().cast_signed());
+        if layout.size() >= sparing::LARGE && new_size > layout.size() && sparing::is_tight() {
+            return unsafe { sparing::move_to_larger(block, layout, new_size) };
+        }
         let block = block.cast();
         let moved = unsafe {
             if is_natural(new_size, align) { mi_realloc(block, new_size) } else { mi_realloc_aligned(block, new_size, align) }
@@ -123,8 +147,34 @@ mod tests {
     #[global_allocator]
     static HEAP: CountedHeap = CountedHeap;
 
+    /// Both tests look at what the whole process holds.
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn near_the_limit_a_vector_that_grows_is_resident_once() {
+        let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let kilobytes = |of: &str| {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find(|line| line.starts_with(of)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
+        };
+        be_sparing_from(1);
+        let mut bytes: Vec<u8> = (0..32 << 20).map(|at: usize| at as u8).collect();
+        give_back_freed();
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = kilobytes("VmRSS:");
+        bytes.reserve_exact(32 << 20);
+        assert!(kilobytes("VmHWM:") < before + (8 << 10), "{} of {before} kB", kilobytes("VmHWM:"));
+        assert!(bytes.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+        drop(bytes);
+        assert!(kilobytes("VmRSS:") < before - (24 << 10), "{} of {before} kB", kilobytes("VmRSS:"));
+        be_sparing_from(0);
+    }
+
     #[test]
     fn what_is_allocated_is_counted_until_it_is_freed() {
+        let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = allocated();
         let mut bytes = vec![1_u8; 10 << 20];
         assert!(allocated() - before >= 10 << 20);

@@ -9,7 +9,7 @@ use divan::{Bencher, black_box};
 use heliosdb_nano::EmbeddedDatabase;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: heap::CountedHeap = heap::CountedHeap;
 
 const ROWS: i64 = 100_000;
 const CREATE: &str = "CREATE TABLE t (id bigint PRIMARY KEY, v int, pad text)";

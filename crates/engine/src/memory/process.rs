@@ -60,6 +60,12 @@ impl ProcessMemory {
         resident
     }
 
+    /// From three quarters of the limit on the allocator keeps no large blocks in hand.
+    pub(super) fn set_limit(&self, limit: usize) {
+        let near = (limit - limit / 4).saturating_sub(self.outside.load(Ordering::Relaxed));
+        heap::be_sparing_from(if limit == 0 { 0 } else { near.max(1) });
+    }
+
     pub(super) fn watch_cache(&self, cache: Weak<dyn Cache>) {
         let mut caches = self.caches.lock();
         caches.retain(|known| known.strong_count() > 0);

@@ -117,6 +117,12 @@ impl Hooks {
 
     /// Errors: 53200 when there is no room for another lock.
     fn count_lock(&self, request: &Request) -> Result<()> {
+        /// Within what the server keeps free.
+        const SMALL: usize = 256 * 1024;
+        let leap = if request.of_transaction { 0 } else { self.with_session_locks(|locks| locks.leap()) };
+        if leap > SMALL {
+            self.memory().check(leap)?;
+        }
         let mut held = self.lock_memory.lock();
         let memory = if request.of_transaction { &mut held.transaction } else { &mut held.session };
         memory.get_or_insert_with(|| Reservation::new(Some(self.memory()))).grow(LOCK_BYTES)

@@ -278,7 +278,7 @@ pub struct FixedBuilder<T> {
 }
 
 macro_rules! fixed_values {
-    ($($ty:ty),* $(,)?) => {$(
+    ($($ty:ty $(: $size:expr)?),* $(,)?) => {$(
         impl Value for $ty {
             type Builder = FixedBuilder<$ty>;
 
@@ -307,11 +307,15 @@ macro_rules! fixed_values {
             fn into_datum(self) -> Datum {
                 FixedType::into_datum(self)
             }
+
+            $(fn size(&self) -> usize {
+                $size(self)
+            })?
         }
     )*};
 }
 
-fixed_values! { bool, i16, i32, i64, f32, f64, Oid, Numeric, Date, Time, TimeTz, Timestamp, TimestampTz, Interval, [u8; 16] }
+fixed_values! { bool, i16, i32, i64, f32, f64, Oid, Numeric: Numeric::heap_size, Date, Time, TimeTz, Timestamp, TimestampTz, Interval, [u8; 16] }
 
 /// Values that go through a datum into a column of the call's type.
 macro_rules! datum_values {

@@ -19,6 +19,16 @@ impl SessionLocks {
         SessionLocks { held, counts: HashMap::new(), waiting: None }
     }
 
+    /// Bytes that the next lock allocates at once because what remembers the locks is full: twice what it is.
+    pub fn leap(&self) -> usize {
+        let counts = if self.counts.len() < self.counts.capacity() {
+            0
+        } else {
+            2 * self.counts.capacity() * (size_of::<((Tag, LockMode), u32)>() + 1) * 8 / 7
+        };
+        counts + self.held.leap()
+    }
+
     /// pg_advisory_lock and, with [`LockMode::ShareTable`], pg_advisory_lock_shared. After a wait, ask again: the lock is then there.
     ///
     /// Errors: 40P01.

@@ -76,6 +76,11 @@ impl HeldLocks {
         }
     }
 
+    /// Bytes that the next lock allocates at once because the list is full.
+    pub(super) fn leap(&self) -> usize {
+        if self.held.len() < self.held.capacity() { 0 } else { 2 * self.held.capacity() * size_of::<Held>() }
+    }
+
     /// How many locks are held: the mark of a savepoint.
     pub(crate) fn mark(&mut self) -> usize {
         self.settle();
