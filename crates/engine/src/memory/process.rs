@@ -112,7 +112,8 @@ impl ProcessMemory {
     /// Resident memory: looked at anew when the heap has changed by much or it has been long.
     fn resident(&self, limit: usize, bytes: usize) -> usize {
         const LARGE: usize = 512 * 1024;
-        const STALE_MS: u64 = 20;
+        /// What is freed and kept by the allocator grows by megabytes in this time, and no count tells.
+        const STALE_MS: u64 = 2;
         let moved = heap::allocated().abs_diff(self.heap_then.load(Ordering::Relaxed));
         let stale = || self.now_ms().saturating_sub(self.looked_at_ms.load(Ordering::Relaxed)) >= STALE_MS;
         if bytes >= LARGE || moved >= LARGE.max(limit / 256) || stale() {

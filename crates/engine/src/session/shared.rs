@@ -153,6 +153,9 @@ impl SessionShared {
     }
 
     pub(crate) fn statement_started(&self, text: &str, now: TimestampTz) {
+        /// track_activity_query_size, less PostgreSQL's closing byte.
+        const MOST_BYTES: usize = 1023;
+        let text = &text[..text.floor_char_boundary(MOST_BYTES)];
         let mut activity = self.activity.lock();
         activity.state = ActivityState::Active;
         activity.state_change = now;
