@@ -200,6 +200,9 @@ class Monitoring(ServerOfItsOwn):
         self.assertEqual((state, query, app, waits), ("idle in transaction", "SELECT 'last'", "app", "Client/ClientRead"))
         self.assertEqual(str(address), "127.0.0.1")
         self.assertTrue(in_transaction and ordered)
+        # As SHOW track_activity_query_size says, less a byte.
+        other.execute("SELECT '" + "é" * 1000 + "'")
+        self.assertEqual(self.row("SELECT query FROM pg_stat_activity WHERE pid = %s", other.info.backend_pid), ("SELECT '" + "é" * 507,))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import unittest
 import psycopg
 
 from connections import ClientTest, connect2, connect3
+from raw_protocol import Raw
 
 
 class Copy(ClientTest):
@@ -41,6 +42,14 @@ class Copy(ClientTest):
         self.db.execute("INSERT INTO t VALUES (1, E'a\\tb', 1.10), (2, NULL, NULL)")
         with self.db.cursor() as cursor, cursor.copy("COPY (SELECT * FROM t ORDER BY a) TO STDOUT") as copy:
             self.assertEqual(b"".join(bytes(piece) for piece in copy), b"1\ta\\tb\t1.10\n2\t\\N\t\\N\n")
+
+    def test_quoted_columns_of_a_query(self):
+        query = "COPY (SELECT 1 AS a, 'x' AS b, NULL AS c) TO STDOUT (FORMAT csv, FORCE_QUOTE ({}))"
+        with self.db.cursor() as cursor, cursor.copy(query.format("a, c")) as copy:
+            self.assertEqual(b"".join(bytes(piece) for piece in copy), b'"1",x,\n')
+        for columns, sqlstate in [("a, d", "42703"), ("a, a", "42701")]:
+            with self.fails(sqlstate), self.db.cursor() as cursor, cursor.copy(query.format(columns)) as copy:
+                copy.read()
 
     def test_a_bad_line_undoes_all(self):
         with self.fails("22P02") as caught, self.db.cursor() as cursor, cursor.copy("COPY t FROM STDIN") as copy:
@@ -79,6 +88,13 @@ class Copy(ClientTest):
 
 
 class Statements(ClientTest):
+    def raw(self):
+        """A connection of which every byte is the test's own."""
+        raw = Raw(self.db.info.port, self.db.info.host)
+        raw.start_up(self.db.info.user, self.db.info.dbname)
+        raw.until_ready()
+        return raw
+
     def test_prepared_statements_follow_the_schema(self):
         self.db.execute("CREATE TABLE t (a int)")
         for number in range(10):
@@ -102,6 +118,69 @@ class Statements(ClientTest):
             self.assertEqual(cursor.fetchmany(3), [(1,), (2,), (3,)])
             cursor.scroll(-2)
             self.assertEqual(cursor.fetchone(), (2,))
+
+    def test_parameters_within_statements_of_other_kinds(self):
+        lines = self.db.execute("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) SELECT * FROM generate_series(1, %s::int) AS g WHERE g > %s", [5, 2])
+        self.assertIn("rows=3 loops=1", lines.fetchone()[0])
+        with self.db.transaction():
+            self.db.execute("DECLARE c CURSOR FOR SELECT g FROM generate_series(1, 10) AS g WHERE g > %s", [7])
+            self.assertEqual(self.db.execute("FETCH ALL FROM c").fetchall(), [(8,), (9,), (10,)])
+
+    def test_portals_are_cursors(self):
+        with self.raw() as raw:
+            def portal(name, text):
+                raw.send(b"P", b"\0" + text + b"\0\0\0")
+                raw.send(b"B", name + b"\0\0\0\0\0\0\0\0")
+
+            def answer(text):
+                """The rows' values, then the tag, or the error's SQLSTATE; the transaction stays open."""
+                portal(b"", text)
+                raw.send(b"E", b"\0\0\0\0\0")
+                raw.send(b"H")
+                rows = []
+                while True:
+                    kind, body = raw.message()
+                    if kind == b"D":
+                        rows.append(int(body[6:]))
+                    elif kind == b"C":
+                        return rows, body[:-1].decode()
+                    elif kind == b"E":
+                        return next(field[1:].decode() for field in body.split(b"\0") if field[:1] == b"C")
+
+            portal(b"p", b"SELECT g FROM generate_series(1, 10) AS g")
+            self.assertEqual(answer(b"FETCH 2 FROM p"), ([1, 2], "FETCH 2"))
+            self.assertEqual(answer(b"MOVE 3 IN p"), ([], "MOVE 3"))
+            self.assertEqual(answer(b"FETCH p"), ([6], "FETCH 1"))
+            # Two rows by the protocol, the others by the statement.
+            raw.send(b"E", b"p\0" + struct.pack("!i", 2))
+            self.assertEqual(answer(b"FETCH ALL FROM p"), ([7, 8, 9, 10], "FETCH 2"))
+            self.assertEqual(answer(b"CLOSE p"), ([], "CLOSE CURSOR"))
+            self.assertEqual(answer(b"FETCH p"), "34000")
+            raw.send(b"S")
+            raw.until_ready()
+            portal(b"p", b"SELECT 1")
+            self.assertEqual(answer(b"FETCH BACKWARD 1 FROM p"), "55000")
+            raw.send(b"S")
+            raw.until_ready()
+            # A portal that would fetch from itself.
+            portal(b"p", b"FETCH p")
+            raw.send(b"E", b"p\0\0\0\0\0")
+            raw.send(b"S")
+            self.assertIn(raw.error()["C"], ("34000", "55000"))
+            raw.until_ready()
+
+    def test_a_changed_shape_is_told_as_drivers_expect(self):
+        self.db.execute("CREATE TABLE t (a int)")
+        with self.raw() as raw:
+            raw.send(b"P", b"s\0SELECT * FROM " + self.schema.encode() + b".t\0\0\0")
+            raw.send(b"S")
+            raw.until_ready()
+            self.db.execute("ALTER TABLE t ADD COLUMN b text")
+            raw.send(b"B", b"\0s\0\0\0\0\0\0\0")
+            raw.send(b"E", b"\0\0\0\0\0")
+            raw.send(b"S")
+            error = raw.error()
+            self.assertEqual((error["C"], error["M"], error["R"]), ("0A000", "cached plan must not change result type", "RevalidateCachedQuery"))
 
     def test_pipelines(self):
         self.db.execute("CREATE TABLE t (a int PRIMARY KEY)")
@@ -167,6 +246,14 @@ class Cancellation(ClientTest):
         other.execute("BEGIN; UPDATE t SET a = 2")
         self.cancelled("UPDATE t SET a = 3", self.db.cancel)
         other.execute("COMMIT")
+
+    def test_by_itself(self):
+        with self.fails("57014"):
+            self.db.execute("SELECT pg_cancel_backend(pg_backend_pid())")
+        self.assertEqual(self.value("SELECT 1"), 1)
+        with self.fails("57P01"):
+            self.db.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        self.assertTrue(self.db.closed)
 
     def test_by_another_session(self):
         pid = self.db.info.backend_pid

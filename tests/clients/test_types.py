@@ -1,6 +1,7 @@
 """Values of every type there and back, in text and in binary, with psycopg and psycopg2."""
 import datetime
 import decimal
+import struct
 import unittest
 import uuid
 
@@ -78,6 +79,13 @@ class Types(ClientTest):
             for sql_type, _, _ in VALUES:
                 with self.subTest(sql_type, binary=binary):
                     self.assertIsNone(self.value(f"SELECT %s::{sql_type}", [None], binary=binary))
+
+    def test_binary_forms_of_the_catalogs_types(self):
+        for value, expected in [("'7'::xid8", struct.pack("!Q", 7)), ("'1/2'::pg_lsn", struct.pack("!II", 1, 2)), ("'a'::\"char\"", b"a"),
+                                ("'\\200'::\"char\"", b"\x80"), ("''::\"char\"", b"\0"), ("'8'::xid", struct.pack("!I", 8)), ("'(1,2)'::tid", struct.pack("!IH", 1, 2))]:
+            with self.subTest(value), self.db.cursor(binary=True) as cursor:
+                cursor.execute(f"SELECT {value}")
+                self.assertEqual(cursor.pgresult.get_value(0, 0), expected)
 
     def test_description(self):
         cursor = self.db.execute("SELECT 1::smallint AS a, 'x'::varchar(7) AS b, 1.5::numeric(8,3) AS c, now() AS d, '{}'::text[] AS e")

@@ -42,7 +42,9 @@ fn sqlite() -> rusqlite::Connection {
     sqlite.execute_batch(&CREATE.replace("bigint", "integer")).expect("it is there yet");
     sqlite.execute_batch("BEGIN").expect("nothing is open");
     let mut insert = sqlite.prepare(INSERT).expect("the table is there");
-    (0..ROWS).for_each(|id| drop(insert.execute((id, id % 1000, PAD)).expect("the keys differ")));
+    for id in 0..ROWS {
+        insert.execute((id, id % 1000, PAD)).expect("the keys differ");
+    }
     drop(insert);
     sqlite.execute_batch("COMMIT").expect("a transaction is open");
     sqlite

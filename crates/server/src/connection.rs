@@ -366,8 +366,11 @@ impl Connection {
         }
     }
 
-    /// The end of a query or of a pipeline.
+    /// The end of a query or of a pipeline; nothing for a session that is over, whose connection is closed next.
     pub(crate) fn ready(&mut self, session: &mut Session) {
+        if session.is_terminated() {
+            return;
+        }
         self.forward_notices(session);
         for (name, value) in session.take_changed_settings() {
             backend::parameter_status(&mut self.output, name, &value);

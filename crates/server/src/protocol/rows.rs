@@ -94,7 +94,9 @@ fn put_binary(column: &Column, row: usize, ty: SqlType, out: &mut Vec<u8>) {
         ColumnData::Int2(values) => out.extend_from_slice(&values[row].to_be_bytes()),
         ColumnData::Int8(values) if ty.oid == types::Oid::INT8 => out.extend_from_slice(&values[row].to_be_bytes()),
         ColumnData::Bool(values) => out.push(u8::from(values[row])),
-        ColumnData::Text(_) if ty.oid != types::Oid::CHAR => out.extend_from_slice(column.text(row).as_bytes()),
+        ColumnData::Text(_) if !matches!(ty.oid, types::Oid::CHAR | types::Oid::TID) => {
+            out.extend_from_slice(column.text(row).as_bytes())
+        }
         _ => datum_to_binary(&column.datum(row), ty, out),
     }
 }
