@@ -148,6 +148,7 @@ impl Column {
         self.push_validity(true);
     }
 
+    #[inline]
     fn push_validity(&mut self, valid: bool) {
         match &mut self.validity {
             Some(bits) => bits.push(valid),

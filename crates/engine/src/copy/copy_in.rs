@@ -11,12 +11,12 @@ use plan::{
     logical::{Given, LogicalPlan},
     statement::CteId,
 };
-use storage::Column;
+use storage::{Column, FixedType};
 use txn::{LockMode, Staged, StatementWrites};
 use types::{
-    Datum, Error, FormatSettings, Result, SqlState, SqlType,
+    Datum, Error, FormatSettings, Oid, Result, SqlState, SqlType,
     binary_format::datum_from_binary,
-    text_format::TypeResolver,
+    text_format::{TypeResolver, parse_i32, parse_i64},
     typmod::{apply_typmod, fits_as_is},
 };
 
@@ -546,10 +546,12 @@ fn push_text(
     settings: &FormatSettings,
     resolver: &(dyn TypeResolver + Send + Sync),
 ) -> Result<()> {
-    if fits_as_is(text, ty) {
-        column.push_text(text);
-    } else {
-        column.push(&value_from_text(text, ty, settings, resolver)?);
+    match ty.oid {
+        // The commonest types spare the way over a datum.
+        Oid::INT4 => parse_i32(text)?.push(column),
+        Oid::INT8 => parse_i64(text)?.push(column),
+        _ if fits_as_is(text, ty) => column.push_text(text),
+        _ => column.push(&value_from_text(text, ty, settings, resolver)?),
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use types::{Error, Result, SqlState};
 
 use super::{
-    lines::LineCutter,
+    lines::{Line, LineCutter},
     options::{CopyFormat, CopyOptions},
 };
 
@@ -101,10 +101,10 @@ impl Decoder {
                 if self.ended {
                     return Ok(Piece::End);
                 }
-                let Some((mut line, taken)) = self.lines.next(input, at_end, &self.options)? else {
+                let Some(Line { bytes: mut line, taken, marked }) = self.lines.next(input, at_end, &self.options)? else {
                     return Ok(Piece::Incomplete);
                 };
-                if let Some(marker) = self.end_marker(line)? {
+                if let Some(marker) = self.end_marker(line, marked)? {
                     if marker == 0 {
                         return Ok(Piece::End);
                     }
@@ -113,8 +113,12 @@ impl Decoder {
                 }
                 fields.clear();
                 let split = match self.options.format {
-                    CopyFormat::Csv => self.split_csv(line, fields),
                     CopyFormat::Json => Ok(()),
+                    _ if !marked => {
+                        self.split_verbatim(line, fields);
+                        Ok(())
+                    }
+                    CopyFormat::Csv => self.split_csv(line, fields),
                     _ => self.split_text(line, fields),
                 };
                 Ok(split.map_or_else(|error| Piece::Broken(taken, error), |()| Piece::Row(taken)))
@@ -123,9 +127,12 @@ impl Decoder {
     }
 
     /// Where the marker `\\.` ends the data within a line: in text format anywhere, in CSV as the whole of it.
-    fn end_marker(&self, line: &[u8]) -> Result<Option<usize>> {
+    fn end_marker(&self, line: &[u8], marked: bool) -> Result<Option<usize>> {
         if self.options.format != CopyFormat::Text {
             return Ok((line == b"\\.").then_some(0));
+        }
+        if !marked {
+            return Ok(None);
         }
         let mut at = 0;
         while let Some(found) = memchr::memchr(b'\\', &line[at..]) {
@@ -152,10 +159,6 @@ impl Decoder {
     }
 
     fn split_text(&self, line: &[u8], fields: &mut Fields) -> Result<()> {
-        if memchr::memchr(b'\\', line).is_none() {
-            self.split_verbatim(line, fields);
-            return Ok(());
-        }
         let delimiter = self.options.delimiter;
         let null = self.options.null.as_bytes();
         let mut rest = line;
@@ -180,10 +183,6 @@ impl Decoder {
     }
 
     fn split_csv(&self, line: &[u8], fields: &mut Fields) -> Result<()> {
-        if memchr::memchr(self.options.quote, line).is_none() {
-            self.split_verbatim(line, fields);
-            return Ok(());
-        }
         let mut rest = Some(line);
         while let Some(from) = rest {
             let start = fields.bytes.len();

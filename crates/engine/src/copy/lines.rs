@@ -23,13 +23,24 @@ pub(super) struct LineCutter {
     line_end: Option<LineEnd>,
     scanned: usize,
     in_quotes: bool,
+    /// The line so far has a backslash, or in CSV a quote.
+    marked: bool,
+}
+
+/// A line without its end.
+pub(super) struct Line<'a> {
+    pub bytes: &'a [u8],
+    /// The bytes it takes with its end.
+    pub taken: usize,
+    /// It has a backslash, or in CSV a quote: its fields may not be what stands there.
+    pub marked: bool,
 }
 
 impl LineCutter {
-    /// The first line without its end, and the bytes it takes with it; None when more bytes are needed. `at_end`: no more will come.
+    /// The first line; None when more bytes are needed. `at_end`: no more will come.
     ///
     /// Errors: 22P04, a line end of another kind than the first.
-    pub(super) fn next<'a>(&mut self, input: &'a [u8], at_end: bool, options: &CopyOptions) -> Result<Option<(&'a [u8], usize)>> {
+    pub(super) fn next<'a>(&mut self, input: &'a [u8], at_end: bool, options: &CopyOptions) -> Result<Option<Line<'a>>> {
         let found = match options.format {
             CopyFormat::Csv => self.end_of_csv(input, at_end, options)?,
             CopyFormat::Json => memchr::memchr(b'\n', &input[self.scanned..]).map(|found| (self.scanned + found, 1)),
@@ -41,7 +52,7 @@ impl LineCutter {
             None => return Ok(None),
         };
         self.scanned = 0;
-        Ok(Some((&input[..length], length + end)))
+        Ok(Some(Line { bytes: &input[..length], taken: length + end, marked: std::mem::take(&mut self.marked) }))
     }
 
     /// Where the line ends, and the length of its end.
@@ -52,6 +63,7 @@ impl LineCutter {
             if input[at] != b'\\' {
                 return self.end_at(input, at, at_end, "literal", "\"\\n\"", "\"\\r\"");
             }
+            self.marked = true;
             // Whatever follows a backslash is data.
             if at + 1 == input.len() {
                 return Ok(None);
@@ -79,6 +91,7 @@ impl LineCutter {
                 }
                 self.scanned = at + 2;
             } else if input[at] == quote {
+                self.marked = true;
                 self.in_quotes = !self.in_quotes;
                 self.scanned = at + 1;
             } else {

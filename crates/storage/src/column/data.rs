@@ -11,6 +11,8 @@ pub trait FixedType: Clone + Default + Send + Sync + 'static {
     /// The values; panics when the column is of another physical type, which the binder's types rule out.
     fn values(column: &Column) -> &[Self];
     fn column(values: Vec<Self>, validity: Option<Bitmap>) -> Column;
+    /// Appends a value; panics as [`FixedType::values`].
+    fn push(self, column: &mut Column);
     fn into_datum(self) -> Datum;
     fn from_datum(datum: &Datum) -> Option<Self>;
 }
@@ -97,6 +99,15 @@ macro_rules! column_types {
             fn column(values: Vec<$ty>, validity: Option<Bitmap>) -> Column {
                 debug_assert!(validity.as_ref().is_none_or(|bits| bits.len() == values.len()));
                 Column { data: ColumnData::$variant(values), validity }
+            }
+
+            #[inline]
+            fn push(self, column: &mut Column) {
+                match &mut column.data {
+                    ColumnData::$variant(values) => values.push(self),
+                    other => unreachable!("{} put into a {:?} column", stringify!($variant), other.physical()),
+                }
+                column.push_validity(true);
             }
 
             fn into_datum(self) -> Datum {
