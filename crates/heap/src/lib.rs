@@ -32,6 +32,8 @@ static ALLOCATED: AtomicIsize = AtomicIsize::new(0);
 thread_local! {
     /// Bytes allocated less bytes freed since the thread last told.
     static UNTOLD: Cell<isize> = const { Cell::new(0) };
+    /// Bytes that the thread has told as freed, ever.
+    static FREED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// To be installed with `#[global_allocator]`.
@@ -48,6 +50,9 @@ fn count(bytes: isize) {
             return 0;
         }
         untold.set(0);
+        if sum < 0 {
+            FREED.set(FREED.get().wrapping_add(sum.unsigned_abs()));
+        }
         sum
     });
     let sum = told.unwrap_or(bytes);
@@ -139,6 +144,31 @@ pub fn give_back_freed() {
     }
 }
 
+/// Gives back what a thread has freed once it has been quiet for a while: until then it will likely need as much again, and memory that
+/// has been given back costs a page fault each 4 kB.
+#[derive(Debug, Default)]
+pub struct QuietThread {
+    /// What the thread had freed when it was last looked at, and when it last gave back.
+    looked_at: usize,
+    gave_back_at: usize,
+}
+
+impl QuietThread {
+    /// Not worth asking the allocator.
+    const LITTLE: usize = 1 << 20;
+
+    /// To be called by the thread now and then; between two calls is "a while".
+    pub fn look(&mut self) {
+        let freed = FREED.get();
+        let is_quiet = freed.wrapping_sub(self.looked_at) < Self::LITTLE;
+        self.looked_at = freed;
+        if is_quiet && freed.wrapping_sub(self.gave_back_at) >= Self::LITTLE {
+            self.gave_back_at = freed;
+            give_back_freed();
+        }
+    }
+}
+
 #[cfg(test)]
 #[expect(unsafe_code, reason = "an allocator is asked as collections ask it")]
 mod tests {
@@ -155,14 +185,29 @@ mod tests {
     }
 
     #[cfg(target_os = "linux")]
+    fn kilobytes(of: &str) -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with(of)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_quiet_thread_gives_back_what_it_has_freed() {
+        let _alone = alone();
+        let (before, mut thread) = (kilobytes("VmRSS:"), QuietThread::default());
+        let boxes: Vec<_> = (0..40_000).map(|_| Box::new([1_u8; 500])).collect();
+        drop(boxes);
+        thread.look();
+        assert!(kilobytes("VmRSS:") > before + (8 << 10), "kept for the next statement");
+        thread.look();
+        assert!(kilobytes("VmRSS:") < before + (4 << 10), "{} of {before} kB", kilobytes("VmRSS:"));
+    }
+
+    #[cfg(target_os = "linux")]
     #[test]
     fn near_the_limit_a_vector_that_grows_is_resident_once() {
         let _alone = alone();
-        let kilobytes = |of: &str| {
-            let status = std::fs::read_to_string("/proc/self/status").unwrap();
-            let line = status.lines().find(|line| line.starts_with(of)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap()
-        };
         be_sparing_from(1);
         let mut bytes: Vec<u8> = (0..32 << 20).map(|at: usize| at as u8).collect();
         give_back_freed();

@@ -10,9 +10,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::runtime::{Builder, Runtime};
+
+/// How long a thread that has nothing to do keeps what it has freed.
+const A_WHILE: Duration = Duration::from_millis(500);
 
 /// The loops; dropping them ends what still runs on them.
 pub(crate) struct EventLoops(Vec<EventLoop>);
@@ -28,7 +32,11 @@ impl EventLoops {
     pub(crate) fn start() -> io::Result<EventLoops> {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let start = |_| {
-            let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("heliosdb-io").build()?;
+            let mut builder = Builder::new_multi_thread();
+            // What a thread has freed goes back to the system when it ends.
+            let builder = builder.worker_threads(1).thread_keep_alive(A_WHILE);
+            let runtime = builder.enable_all().thread_name("heliosdb-io").build()?;
+            runtime.spawn(give_back_freed_when_quiet());
             Ok(EventLoop { runtime: Some(runtime), connections: Arc::default() })
         };
         (0..count).map(start).collect::<io::Result<_>>().map(EventLoops)
@@ -50,6 +58,15 @@ impl Drop for EventLoops {
     fn drop(&mut self) {
         // What a runtime's own drop would wait for, nobody wants any more; and it may not be waited for within another runtime.
         self.0.iter_mut().filter_map(|event_loop| event_loop.runtime.take()).for_each(Runtime::shutdown_background);
+    }
+}
+
+/// A loop whose connections rest keeps nothing of what their last statements needed.
+async fn give_back_freed_when_quiet() {
+    let (mut ticks, mut thread) = (tokio::time::interval(A_WHILE), heap::QuietThread::default());
+    loop {
+        ticks.tick().await;
+        thread.look();
     }
 }
 
