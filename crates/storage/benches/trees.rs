@@ -157,7 +157,7 @@ fn append_row_with_primary_key(bencher: Bencher, sharing: Sharing) {
 fn index_bench(bencher: Bencher, sharing: Sharing, mut write: impl FnMut(&mut IndexTree, u64)) {
     let mut builder = IndexBuilder::default();
     (0..ROWS).for_each(|number| builder.push(&(number << 8).to_be_bytes(), RowId(number)));
-    let (mut index, turn) = (builder.build(), Cell::new(0));
+    let (mut index, turn) = (builder.build().expect("no key has to be unique"), Cell::new(0));
     let mut snapshot = None;
     bencher.bench_local(|| {
         if matches!(sharing, Sharing::Shared) {

@@ -51,26 +51,19 @@ impl TableData {
 
     /// An index over the rows as they are, or two of them whose keys conflict.
     fn built_index(&self, shape: &IndexShape) -> Result<Result<IndexTree, (RowId, RowId)>> {
-        let mut builder = IndexBuilder::default();
-        // Rows whose key may be there many times, ascending.
-        let mut null_rows = Vec::new();
+        let mut builder = if shape.unique { IndexBuilder::unique() } else { IndexBuilder::default() };
         let mut key = Vec::new();
         for chunk in self.rows.chunks() {
             for slot in chunk.presence().ones() {
-                let Some(null) = shape.slot_key(&chunk, slot, &mut key)? else { continue };
-                let row = chunk.row_id(slot);
-                builder.push(&key, row);
-                if null && !shape.nulls_not_distinct {
-                    null_rows.push(row);
+                match shape.slot_key(&chunk, slot, &mut key)? {
+                    None => {}
+                    // NULLs are no duplicates of each other.
+                    Some(true) if shape.unique && !shape.nulls_not_distinct => builder.push_exempt(&key, chunk.row_id(slot)),
+                    Some(_) => builder.push(&key, chunk.row_id(slot)),
                 }
             }
         }
-        if shape.unique
-            && let Some(duplicate) = builder.duplicate(|row| null_rows.binary_search(&row).is_err())
-        {
-            return Ok(Err(duplicate));
-        }
-        Ok(Ok(builder.build()))
+        Ok(builder.build())
     }
 
     pub fn drop_index(&mut self, id: IndexId) {

@@ -1,86 +1,128 @@
-//! Building an index tree from many entries at once: sort them, then pack them into full nodes from left to right.
+//! Building an index tree from many entries at once: in order, packed into full nodes from left to right.
+
+use std::cmp::Ordering;
 
 use super::{
     IndexTree,
     entries::EntryList,
-    node::{Branch, CHILDREN, Child, LEAF_BYTES, LEAF_ENTRIES, Node, separator},
+    node::{Branch, CHILDREN, Child, Node, separator},
 };
 use crate::{RowId, Shared};
 
-/// Collects entries in any order and builds a tree of them.
+/// Builds a tree of entries, each of them added once, in any order: while they come sorted, leaves are packed as they fill, so that little
+/// else than the tree is held. The first that does not unpacks all, to be sorted at the end.
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
-    entries: EntryList,
-    /// Whether each entry was not less than the one before.
+    unique: bool,
+    leaves: Level,
+    /// The last key of the newest of the leaves.
+    packed_up_to: Vec<u8>,
+    /// Entries that are in no leaf yet: up to a leaf of them, or all when they are unsorted.
+    open: EntryList,
     unsorted: bool,
+    /// Rows whose keys may be there many times in a unique index.
+    exempt: Vec<RowId>,
+    /// Two rows with one key, of those that came sorted.
+    duplicate: Option<(RowId, RowId)>,
+    len: usize,
 }
 
 /// A level of the tree under construction: nodes, each with its lower separator.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Level {
     separators: EntryList,
     nodes: Vec<Node>,
 }
 
 impl IndexBuilder {
-    /// Adds an entry. No entry may be added twice.
+    /// For an index in which a key is there once, save for those that are pushed as exempt.
+    pub fn unique() -> IndexBuilder {
+        IndexBuilder { unique: true, ..IndexBuilder::default() }
+    }
+
+    /// Adds an entry that may not be there yet.
     pub fn push(&mut self, key: &[u8], row: RowId) {
-        if let Some(last) = self.entries.len().checked_sub(1) {
-            self.unsorted |= (self.entries.key(last), self.entries.row(last)) > (key, row);
+        self.len += 1;
+        if let (false, Some((last_key, last_row))) = (self.unsorted, self.open.last()) {
+            let keys = last_key.cmp(key);
+            if keys.then(last_row.cmp(&row)) == Ordering::Greater {
+                self.unpack();
+            } else if keys == Ordering::Equal && self.unique && self.exempt.last() != Some(&row) {
+                self.duplicate.get_or_insert((last_row, row));
+            }
         }
-        self.entries.push(key, row);
-    }
-
-    /// Sorts the entries, and finds two neighbours with equal keys.
-    pub fn duplicate(&mut self, counts: impl Fn(RowId) -> bool) -> Option<(RowId, RowId)> {
-        self.sort();
-        let entries = &self.entries;
-        let same = |&index: &usize| entries.key(index - 1) == entries.key(index) && counts(entries.row(index));
-        (1..entries.len()).find(same).map(|index| (entries.row(index - 1), entries.row(index)))
-    }
-
-    fn sort(&mut self) {
-        if !std::mem::take(&mut self.unsorted) {
-            return;
+        if !self.unsorted && self.open.fills_leaf() {
+            self.close_leaf();
         }
-        let entries = &self.entries;
-        let mut order: Vec<u32> = (0..entries.len() as u32).collect();
-        order.sort_unstable_by_key(|&index| (entries.key(index as usize), entries.row(index as usize)));
-        let mut sorted = EntryList::default();
-        order.iter().for_each(|&index| sorted.push(entries.key(index as usize), entries.row(index as usize)));
-        self.entries = sorted;
+        self.open.push(key, row);
     }
 
-    pub fn build(mut self) -> IndexTree {
-        self.sort();
-        let len = self.entries.len();
-        let mut level = leaves(&self.entries);
+    /// Adds an entry whose key may be there many times all the same. Rows of such entries ascend.
+    pub fn push_exempt(&mut self, key: &[u8], row: RowId) {
+        self.exempt.push(row);
+        self.push(key, row);
+    }
+
+    fn close_leaf(&mut self) {
+        let mut key = self.open.key(0).to_vec();
+        let row = match self.leaves.nodes.is_empty() {
+            true => self.open.row(0),
+            false => separator(&self.packed_up_to, &mut key, self.open.row(0)),
+        };
+        self.leaves.separators.push(&key, row);
+        self.leaves.nodes.push(Node::Leaf(Shared::new(self.open.pack(0..self.open.len()))));
+        if let Some((last, _)) = self.open.last() {
+            self.packed_up_to.clear();
+            self.packed_up_to.extend_from_slice(last);
+        }
+        self.open.clear();
+    }
+
+    fn unpack(&mut self) {
+        self.unsorted = true;
+        self.duplicate = None;
+        let mut all = EntryList::default();
+        for node in std::mem::take(&mut self.leaves).nodes {
+            if let Node::Leaf(leaf) = node {
+                all.append(&leaf, 0..leaf.len());
+            }
+        }
+        (0..self.open.len()).for_each(|index| all.push(self.open.key(index), self.open.row(index)));
+        self.open = all;
+    }
+
+    /// The tree, or two rows with the same key where that may not be.
+    pub fn build(mut self) -> Result<IndexTree, (RowId, RowId)> {
+        if self.unsorted {
+            return self.sorted().build();
+        }
+        if let Some(duplicate) = self.duplicate {
+            return Err(duplicate);
+        }
+        if self.open.len() > 0 {
+            self.close_leaf();
+        }
+        let mut level = self.leaves;
         while level.nodes.len() > 1 {
             level = branches(&level);
         }
-        IndexTree { root: level.nodes.pop().unwrap_or_default(), len }
+        Ok(IndexTree { root: level.nodes.pop().unwrap_or_default(), len: self.len })
     }
-}
 
-fn leaves(entries: &EntryList) -> Level {
-    let mut level = Level::default();
-    let mut start = 0;
-    while start < entries.len() {
-        let (mut end, mut bytes) = (start, 0);
-        while end < entries.len() && end - start < LEAF_ENTRIES && (end == start || bytes < LEAF_BYTES) {
-            bytes += entries.key(end).len() + 8;
-            end += 1;
+    fn sorted(self) -> IndexBuilder {
+        let (entries, exempt) = (self.open, self.exempt);
+        let mut order: Vec<u32> = (0..entries.len() as u32).collect();
+        order.sort_unstable_by_key(|&index| (entries.key(index as usize), entries.row(index as usize)));
+        let mut sorted = IndexBuilder { unique: self.unique, ..IndexBuilder::default() };
+        for index in order {
+            let (key, row) = (entries.key(index as usize), entries.row(index as usize));
+            match exempt.binary_search(&row) {
+                Ok(_) => sorted.push_exempt(key, row),
+                Err(_) => sorted.push(key, row),
+            }
         }
-        let mut key = entries.key(start).to_vec();
-        let row = match start {
-            0 => entries.row(0),
-            _ => separator(entries.key(start - 1), &mut key, entries.row(start)),
-        };
-        level.separators.push(&key, row);
-        level.nodes.push(Node::Leaf(Shared::new(entries.pack(start..end))));
-        start = end;
+        sorted
     }
-    level
 }
 
 fn branches(below: &Level) -> Level {

@@ -8,6 +8,7 @@
 //! Row ids take as many bytes as the largest of the run needs. Inserting and removing move bytes; whatever changes the prefix or the
 //! widths unpacks the run and packs it anew, which is rare.
 
+use super::node::{LEAF_BYTES, LEAF_ENTRIES};
 use crate::RowId;
 
 /// Room for growth, in bytes, so that most inserts need not allocate and full leaves waste little.
@@ -256,6 +257,22 @@ impl EntryList {
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len());
         self.rows.push(row);
+    }
+
+    pub(super) fn last(&self) -> Option<(&[u8], RowId)> {
+        let last = self.len().checked_sub(1)?;
+        Some((self.key(last), self.row(last)))
+    }
+
+    /// Whether a leaf of these entries takes no more.
+    pub(super) fn fills_leaf(&self) -> bool {
+        self.len() >= LEAF_ENTRIES || self.bytes.len() + 8 * self.len() >= LEAF_BYTES
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.rows.clear();
     }
 
     pub(super) fn append(&mut self, entries: &Entries, range: std::ops::Range<usize>) {

@@ -137,11 +137,20 @@ proptest! {
         entries in prop::collection::vec((key(), 0..1000u64), 0..3000),
         more in prop::collection::vec((key(), 1000..2000u64), 0..600),
         probes in prop::collection::vec((key(), key()), 2),
+        descending_from in prop::option::of(0..3000usize),
     ) {
         let mut model: Model = entries.into_iter().collect();
         let mut builder = IndexBuilder::default();
-        model.iter().rev().for_each(|(key, row)| builder.push(key, RowId(*row)));
-        let mut tree = builder.build();
+        match descending_from {
+            // In order, in the opposite order, or in order up to some entry.
+            None => model.iter().for_each(|(key, row)| builder.push(key, RowId(*row))),
+            Some(from) => {
+                let from = from.min(model.len());
+                model.iter().take(from).for_each(|(key, row)| builder.push(key, RowId(*row)));
+                model.iter().skip(from).rev().for_each(|(key, row)| builder.push(key, RowId(*row)));
+            }
+        }
+        let mut tree = builder.build().unwrap();
         assert_same(&tree, &model);
         for (key, row) in more {
             tree.insert(&key, RowId(row));
@@ -168,11 +177,33 @@ fn ascending_inserts_leave_full_leaves_and_removal_gives_memory_back() {
 }
 
 #[test]
+fn a_unique_build_finds_what_is_there_twice() {
+    let key = |number: u64| number.to_be_bytes();
+    let built = |numbers: &[u64], exempt: &[u64]| {
+        let mut builder = IndexBuilder::unique();
+        for (row, &number) in numbers.iter().enumerate() {
+            match exempt.contains(&number) {
+                true => builder.push_exempt(&key(number), RowId(row as u64)),
+                false => builder.push(&key(number), RowId(row as u64)),
+            }
+        }
+        builder.build().map(|tree| tree.len())
+    };
+    // At the end of a leaf too, sorted and not.
+    let sorted: Vec<u64> = (0..1000).map(|number| number - u64::from(number >= 256)).collect();
+    let reversed: Vec<u64> = sorted.iter().rev().copied().collect();
+    assert_eq!(built(&sorted, &[]), Err((RowId(255), RowId(256))));
+    assert_eq!(built(&reversed, &[]), Err((RowId(743), RowId(744))));
+    assert_eq!((built(&sorted, &[255]), built(&reversed, &[255])), (Ok(1000), Ok(1000)));
+    assert_eq!(built(&[5, 7, 5, 7], &[5]), Err((RowId(1), RowId(3))));
+}
+
+#[test]
 fn entries_below_the_first_of_a_branch_find_their_place() {
     let key = |number: u64| number.to_be_bytes();
     let mut builder = IndexBuilder::default();
     (65_536..75_536).for_each(|number| builder.push(&key(number), RowId(number)));
-    let mut tree = builder.build();
+    let mut tree = builder.build().unwrap();
     let mut model: Model = (65_536..75_536).map(|number| (key(number).to_vec(), number)).collect();
     // Below all that a bulk build saw, then into gaps that whole leaves and branches leave.
     let (below, gap) = ((0..5_000).rev(), (65_536..74_000).filter(|number| number % 4_096 > 20));
