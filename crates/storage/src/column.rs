@@ -278,7 +278,7 @@ pub(crate) fn prefetch(address: *const u8) {
 }
 
 /// Gives back spare room. Not by `shrink_to_fit`: allocators keep a block that shrinks by less than half where it is, whole.
-fn shrink<T: Clone>(values: &mut Vec<T>) {
+pub(crate) fn shrink<T: Clone>(values: &mut Vec<T>) {
     if values.capacity() > values.len() {
         *values = values.as_slice().to_vec();
     }

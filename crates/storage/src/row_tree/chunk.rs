@@ -248,8 +248,9 @@ impl Chunk {
         self.columns[attribute] = column;
     }
 
-    /// Gives back the room that columns kept to grow.
+    /// Gives back the room that was kept to grow.
     pub(super) fn seal(&mut self) {
+        self.writers.shrink();
         for column in &mut self.columns {
             // A shared column is copied without spare room when it is next written.
             if let Some(column) = Arc::get_mut(column) {

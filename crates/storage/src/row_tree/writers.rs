@@ -1,11 +1,19 @@
 //! Who wrote the row in each slot of a chunk, compactly.
 
-use crate::{TxnId, column::prefetch};
+use crate::{
+    TxnId,
+    column::{prefetch, shrink},
+};
 
-/// The writer of each slot. Chunks are often written by one transaction, and otherwise by neighbouring ones.
+/// More are not looked through one by one.
+const MOST_RUNS: usize = 8;
+
+/// The writer of each slot. Chunks are often written by one transaction or by a few one after another, and otherwise by neighbouring ones.
 #[derive(Clone, Debug)]
 pub(super) enum Writers {
     One(TxnId),
+    /// First slot and writer of each run of slots, the first of all at 0.
+    Runs(Vec<(u32, TxnId)>),
     /// `base + offset` of each slot.
     Near {
         base: u64,
@@ -18,6 +26,10 @@ impl Writers {
     pub(super) fn get(&self, slot: usize) -> TxnId {
         match self {
             Writers::One(writer) => *writer,
+            Writers::Runs(runs) => {
+                let run = runs.iter().rfind(|(first, _)| *first as usize <= slot);
+                run.expect("the first run begins at 0").1
+            }
             Writers::Near { base, offsets } => TxnId(base + u64::from(offsets[slot])),
             Writers::Each(writers) => writers[slot],
         }
@@ -28,6 +40,7 @@ impl Writers {
     pub(super) fn prefetch(&self, slot: usize) {
         match self {
             Writers::One(_) => {}
+            Writers::Runs(runs) => prefetch(runs.as_ptr().cast()),
             Writers::Near { offsets, .. } => prefetch(offsets.as_ptr().wrapping_add(slot).cast()),
             Writers::Each(writers) => prefetch(writers.as_ptr().wrapping_add(slot).cast()),
         }
@@ -43,8 +56,14 @@ impl Writers {
             *self = Writers::One(writer);
             return;
         }
-        if let Writers::One(one) = *self {
-            *self = Writers::of((0..slots).map(|_| one).collect(), writer);
+        if slot == slots && self.append(slot, writer) {
+            return;
+        }
+        if matches!(self, Writers::One(_) | Writers::Runs(_)) {
+            if slot < slots && self.get(slot) == writer {
+                return;
+            }
+            *self = Writers::of(self.to_vec(slots), writer);
         }
         if let Writers::Near { base, offsets } = self {
             match writer.0.checked_sub(*base).and_then(|offset| u32::try_from(offset).ok()) {
@@ -55,8 +74,20 @@ impl Writers {
         match self {
             Writers::Near { .. } => self.set(slot, writer, slots),
             Writers::Each(writers) => put(writers, slot, writer),
-            Writers::One(_) => unreachable!("replaced above"),
+            Writers::One(_) | Writers::Runs(_) => unreachable!("replaced above"),
         }
+    }
+
+    /// Sets the writer of the slot after the last one, where runs are kept and may be one more.
+    fn append(&mut self, slot: usize, writer: TxnId) -> bool {
+        let next = (slot as u32, writer);
+        match self {
+            Writers::One(one) => *self = Writers::Runs(vec![(0, *one), next]),
+            Writers::Runs(runs) if runs.last().is_some_and(|(_, last)| *last == writer) => {}
+            Writers::Runs(runs) if runs.len() < MOST_RUNS => runs.push(next),
+            _ => return false,
+        }
+        true
     }
 
     /// The compact form of these, with room for one more that will be set.
@@ -87,9 +118,20 @@ impl Writers {
         }
     }
 
+    /// Gives back the room to grow.
+    pub(super) fn shrink(&mut self) {
+        match self {
+            Writers::One(_) => {}
+            Writers::Runs(runs) => shrink(runs),
+            Writers::Near { offsets, .. } => shrink(offsets),
+            Writers::Each(writers) => shrink(writers),
+        }
+    }
+
     pub(super) fn heap_size(&self) -> usize {
         match self {
             Writers::One(_) => 0,
+            Writers::Runs(runs) => runs.capacity() * size_of::<(u32, TxnId)>(),
             Writers::Near { offsets, .. } => offsets.capacity() * 4,
             Writers::Each(writers) => writers.capacity() * 8,
         }
@@ -109,17 +151,28 @@ mod tests {
 
     #[test]
     fn every_form_remembers_each_slot() {
-        let ids = [5, 5, 7, 3, 5_000_000_000, 1, u64::MAX, 9];
+        // Of runs, of more runs than are kept, of neighbours, and of writers far apart.
+        let few = (0..40).map(|slot| 7 + slot / 9);
+        let many = (40..80).map(|slot| 5 + slot / 3);
+        let ids: Vec<u64> = few.chain(many).chain([5, 5, 7, 3, 5_000_000_000, 1, u64::MAX, 9]).collect();
         let mut writers = Writers::One(TxnId(0));
-        let mut model = Vec::new();
-        for (slot, id) in ids.into_iter().enumerate() {
+        let held = |writers: &Writers, slots: usize| (0..slots).map(|slot| writers.get(slot).0).collect::<Vec<_>>();
+        let mut forms = Vec::new();
+        for (slot, &id) in ids.iter().enumerate() {
             writers.set(slot, TxnId(id), slot);
-            model.push(id);
-            assert_eq!((0..=slot).map(|slot| writers.get(slot).0).collect::<Vec<_>>(), model);
+            assert_eq!(held(&writers, slot + 1), ids[..=slot]);
+            // A slot that is written again, in the form that the writers have by now.
+            let mut changed = writers.clone();
+            changed.shrink();
+            changed.set(slot / 2, TxnId(6), slot + 1);
+            let mut model = ids[..=slot].to_vec();
+            model[slot / 2] = 6;
+            assert_eq!(held(&changed, slot + 1), model);
+            forms.push(std::mem::discriminant(&writers));
         }
-        writers.set(2, TxnId(6), ids.len());
-        assert_eq!((writers.get(2), writers.get(3)), (TxnId(6), TxnId(3)));
-        let taken = writers.take([0, 2, 4].into_iter());
-        assert_eq!([0, 1, 2].map(|slot| taken.get(slot).0), [5, 6, 5_000_000_000]);
+        forms.dedup();
+        assert_eq!(forms.len(), 4);
+        let taken = writers.take([0, 39, 84].into_iter());
+        assert_eq!(held(&taken, 3), [7, 11, 5_000_000_000]);
     }
 }
