@@ -131,6 +131,9 @@ fn constant_of(column: &Column, rows: usize, ty: SqlType) -> Option<usize> {
     if rows < FEWEST_FOR_CONSTANT || !is_its_text(ty) {
         return None;
     }
+    if column.validity().is_none() {
+        return values.is_constant().then_some(0);
+    }
     let first = (0..rows).find(|&row| !column.is_null(row))?;
     let value = values.get(first);
     (first + 1..rows).all(|row| column.is_null(row) || values.get(row) == value).then_some(first)
@@ -160,8 +163,11 @@ fn encode_var_len(rows: usize, out: &mut Vec<u8>, mut value: impl FnMut(usize, &
 }
 
 fn encode_fixed<T, const WIDTH: usize>(values: &[T], out: &mut Vec<u8>, bytes: impl Fn(&T) -> [u8; WIDTH]) -> u8 {
-    out.reserve(values.len() * WIDTH);
-    values.iter().for_each(|value| out.extend_from_slice(&bytes(value)));
+    let start = out.len();
+    out.resize(start + values.len() * WIDTH, 0);
+    for (place, value) in out[start..].chunks_exact_mut(WIDTH).zip(values) {
+        place.copy_from_slice(&bytes(value));
+    }
     WIDTH as u8
 }
 
@@ -253,6 +259,9 @@ fn decode_column(bytes: &mut Bytes, rows: usize, ty: SqlType, input: Input) -> R
         (CONSTANT_FORM, _) => {
             let length = bytes.u32()? as usize;
             let value = input(ty, text(bytes.take(length)?)?)?;
+            if validity.is_none() {
+                return Ok(Column::repeat(ty.physical, &value, rows));
+            }
             let mut column = Column::with_capacity(ty.physical, rows);
             (0..rows).for_each(|row| column.push(if is_null(row) { &Datum::Null } else { &value }));
             Ok(column)

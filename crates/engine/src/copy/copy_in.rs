@@ -327,8 +327,10 @@ impl CopyIn {
             let decoded = durability::column_batch::decode(bytes, &self.types, input);
             start += 4 + bytes.len();
             let first = self.line + 1;
-            let taken = decoded.and_then(|(rows, columns)| {
+            let taken = decoded.and_then(|(rows, mut columns)| {
                 self.line += rows as u64;
+                // Storage keeps such columns as they are, and copies others.
+                columns.iter_mut().for_each(Column::shrink);
                 self.insert(Batch::new(columns.into_iter().map(Arc::new).collect(), rows))
             });
             taken.map_err(|error| error.context(format!("COPY {}, rows from {first}", self.relation.name)))?;

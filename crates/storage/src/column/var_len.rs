@@ -70,6 +70,18 @@ impl VarLen {
         self.bytes_of(self.places.get(index))
     }
 
+    /// Whether all values are the same.
+    pub fn is_constant(&self) -> bool {
+        if let (Some(base), Some(length), true) = (&self.base, self.places.even(), self.places.are_packed()) {
+            // Side by side: the bytes are those of one value earlier, which is one comparison of them all.
+            let bytes = &base[..self.len() * length];
+            return bytes.len() <= length || bytes[length..] == bytes[..bytes.len() - length];
+        }
+        let first = if self.is_empty() { (0, 0) } else { self.places.get(0) };
+        let is_first = |place| place == first || self.bytes_of(place) == self.bytes_of(first);
+        (1..self.len()).all(|index| is_first(self.places.get(index)))
+    }
+
     /// Asks for the memory of a value whose place need not be looked up, or for its place.
     #[inline]
     pub(super) fn prefetch(&self, index: usize) {
@@ -312,6 +324,39 @@ mod tests {
         let copy = taken.slice(0, 60_001);
         assert!(copy.heap_size() < 2_000_000, "{}", copy.heap_size());
         assert_eq!((copy.get(9), copy.get(60_000)), (&[7; 100_000][..], &b"x"[..]));
+    }
+
+    #[test]
+    fn a_vector_is_constant_while_no_value_differs() {
+        let of = |values: &[&str]| {
+            let mut vector = VarLen::default();
+            values.iter().for_each(|value| vector.push(value.as_bytes()));
+            vector
+        };
+        for (values, is_constant) in [
+            (&[][..], true),
+            (&["a"], true),
+            (&["", ""], true),
+            (&["ab", "ab", "ab"], true),
+            (&["ab", "ab", "ac"], false),
+            (&["ab", "aba", "b"], false),
+            (&["aa", "a"], false),
+        ] {
+            let mut vector = of(values);
+            assert_eq!(vector.is_constant(), is_constant, "{values:?}");
+            vector.shrink();
+            assert_eq!(vector.is_constant(), is_constant, "{values:?}, packed");
+            assert_eq!(vector.clone().is_constant(), is_constant, "{values:?}, shared");
+        }
+        let mut repeated = VarLen::repeat(b"abc", 100);
+        repeated.shrink();
+        assert!(repeated.is_constant());
+        repeated.set(99, b"abd");
+        assert!(!repeated.is_constant());
+        let mut packed = of(&["abc"; 100]);
+        packed.shrink();
+        packed.set(99, b"x");
+        assert!(!packed.is_constant());
     }
 
     #[test]
