@@ -242,7 +242,7 @@ impl SessionMemory {
         if used <= granted {
             // Granted before; but what has not been asked for may have filled the process since.
             let server = &self.user.server;
-            if asking == Asking::Small || server.process.has_room(server.limit(), 0, false) {
+            if asking == Asking::Small || server.process.has_room(server.limit(), bytes, false) {
                 return Ok(());
             }
             self.used.fetch_sub(bytes, Ordering::Relaxed);

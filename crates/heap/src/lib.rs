@@ -7,7 +7,7 @@
 //! **Rule**: an allocation costs an addition to a number of the thread's own. What has come together is added to the process's number in
 //! steps of [`STEP`], so that [`allocated`] is right within that for each thread.
 //!
-//! Near a limit the allocator is sparing ([`be_sparing_from`]): a large block that is freed, or left for a larger one, gives its pages back
+//! Near a limit the allocator is sparing ([`be_sparing_from`], [`be_sparing_now`]): a large block that is freed, or left for a larger one, gives its pages back
 //! at once. mimalloc would keep them for a second in the hope of use, so that a vector of 60 MB that doubles would be resident twice.
 //!
 //! **Does not know** limits.
@@ -22,7 +22,7 @@ use libmimalloc_sys::{mi_free, mi_malloc, mi_malloc_aligned, mi_realloc, mi_real
 
 mod sparing;
 
-pub use sparing::be_sparing_from;
+pub use sparing::{be_sparing_from, be_sparing_now};
 
 /// What a thread keeps to itself at most.
 const STEP: isize = 32 * 1024;

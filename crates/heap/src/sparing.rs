@@ -4,7 +4,7 @@
 
 use std::{
     alloc::Layout,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use libmimalloc_sys::mi_free;
@@ -15,14 +15,28 @@ pub(crate) const LARGE: usize = 1 << 20;
 /// So many bytes allocated are near the limit.
 static TIGHT_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
 
+/// Whether what is resident is near the limit, however little of it is allocated.
+static TIGHT_NOW: AtomicBool = AtomicBool::new(false);
+
+/// Memory is short, or is not any more, for a reason that the count of allocated bytes does not show: what has been freed and is kept.
+pub fn be_sparing_now(is_tight: bool) {
+    TIGHT_NOW.store(is_tight, Ordering::Relaxed);
+}
+
 /// Memory is short once so many bytes are allocated; 0: it never is.
 pub fn be_sparing_from(bytes: usize) {
     TIGHT_FROM.store(if bytes == 0 { usize::MAX } else { bytes }, Ordering::Relaxed);
 }
 
+/// Whether memory is short when so many bytes are allocated.
+#[inline]
+fn is_tight_at(allocated: usize) -> bool {
+    TIGHT_NOW.load(Ordering::Relaxed) || allocated >= TIGHT_FROM.load(Ordering::Relaxed)
+}
+
 #[inline]
 pub(crate) fn is_tight() -> bool {
-    crate::allocated() >= TIGHT_FROM.load(Ordering::Relaxed)
+    is_tight_at(crate::allocated())
 }
 
 /// Gives back the pages of a block that is about to be freed, when memory is short.
@@ -31,7 +45,7 @@ pub(crate) fn is_tight() -> bool {
 /// The block is the caller's, has so many bytes, and what it holds is not needed any more.
 #[expect(unsafe_code, reason = "an allocator can be written no other way")]
 pub(crate) unsafe fn give_back_pages(block: *mut u8, bytes: usize) {
-    if crate::allocated().saturating_add(bytes) >= TIGHT_FROM.load(Ordering::Relaxed) {
+    if is_tight_at(crate::allocated().saturating_add(bytes)) {
         // SAFETY: as the caller promises.
         unsafe { forget_pages(block, bytes) }
     }

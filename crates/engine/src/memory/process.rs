@@ -21,9 +21,13 @@ pub(super) struct ProcessMemory {
     started: Instant,
     /// Resident beside the heap when the limit was first set.
     outside: AtomicUsize,
+    /// So much resident is near the limit.
+    near: AtomicUsize,
     /// Resident memory when last looked at; the heap at that time, and when that was, in milliseconds since the start.
     resident: AtomicUsize,
     heap_then: AtomicUsize,
+    /// What has been asked for since: it may come to lie in room that was allocated before.
+    asked: AtomicUsize,
     looked_at_ms: AtomicU64,
     /// When caches were last emptied, and freed memory last given back.
     emptied_at_ms: AtomicU64,
@@ -42,8 +46,10 @@ impl Default for ProcessMemory {
         ProcessMemory {
             started: Instant::now(),
             outside: AtomicUsize::new(0),
+            near: AtomicUsize::new(usize::MAX),
             resident: AtomicUsize::new(0),
             heap_then: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
             looked_at_ms: AtomicU64::new(0),
             emptied_at_ms: AtomicU64::new(0),
             collected_at_ms: AtomicU64::new(0),
@@ -60,10 +66,13 @@ impl ProcessMemory {
         resident
     }
 
-    /// From three quarters of the limit on the allocator keeps no large blocks in hand.
+    /// From three quarters of the limit on, of what is allocated or of what is resident, the allocator keeps no large blocks in hand.
     pub(super) fn set_limit(&self, limit: usize) {
-        let near = (limit - limit / 4).saturating_sub(self.outside.load(Ordering::Relaxed));
-        heap::be_sparing_from(if limit == 0 { 0 } else { near.max(1) });
+        let near = limit - limit / 4;
+        self.near.store(if limit == 0 { usize::MAX } else { near }, Ordering::Relaxed);
+        let allocated = near.saturating_sub(self.outside.load(Ordering::Relaxed));
+        heap::be_sparing_from(if limit == 0 { 0 } else { allocated.max(1) });
+        self.look();
     }
 
     pub(super) fn watch_cache(&self, cache: Weak<dyn Cache>) {
@@ -115,8 +124,9 @@ impl ProcessMemory {
         /// What is freed and kept by the allocator grows by megabytes in this time, and no count tells.
         const STALE_MS: u64 = 2;
         let moved = heap::allocated().abs_diff(self.heap_then.load(Ordering::Relaxed));
+        let asked = self.asked.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let stale = || self.now_ms().saturating_sub(self.looked_at_ms.load(Ordering::Relaxed)) >= STALE_MS;
-        if bytes >= LARGE || moved >= LARGE.max(limit / 256) || stale() {
+        if bytes >= LARGE || moved.max(asked) >= LARGE.max(limit / 256) || stale() {
             return self.look();
         }
         self.resident.load(Ordering::Relaxed)
@@ -125,7 +135,9 @@ impl ProcessMemory {
     fn look(&self) -> usize {
         let resident = resident_bytes().unwrap_or(0);
         self.resident.store(resident, Ordering::Relaxed);
+        heap::be_sparing_now(resident >= self.near.load(Ordering::Relaxed));
         self.heap_then.store(heap::allocated(), Ordering::Relaxed);
+        self.asked.store(0, Ordering::Relaxed);
         self.looked_at_ms.store(self.now_ms(), Ordering::Relaxed);
         resident
     }
