@@ -125,6 +125,15 @@ class Statements(ClientTest):
         with self.db.transaction():
             self.db.execute("DECLARE c CURSOR FOR SELECT g FROM generate_series(1, 10) AS g WHERE g > %s", [7])
             self.assertEqual(self.db.execute("FETCH ALL FROM c").fetchall(), [(8,), (9,), (10,)])
+        for made in (
+            self.db.execute("CREATE TEMP TABLE made AS SELECT g, %s AS note FROM generate_series(1, %s::int) AS g", ["x", 2]),
+            self.db.execute("SELECT g, %s::text AS note INTO TEMP selected FROM generate_series(1, %s::int) AS g", ["x", 2]),
+        ):
+            self.assertEqual(made.statusmessage, "SELECT 2")
+        self.assertEqual(self.db.execute("TABLE made").fetchall(), [(1, "x"), (2, "x")])
+        self.assertEqual(self.db.execute("TABLE selected").fetchall(), [(1, "x"), (2, "x")])
+        with self.assertRaisesRegex(psycopg.errors.FeatureNotSupported, "materialized views may not be defined using bound parameters"):
+            self.db.execute("CREATE MATERIALIZED VIEW made_view AS SELECT %s::int", [1])
 
     def test_portals_are_cursors(self):
         with self.raw() as raw:

@@ -17,7 +17,7 @@ use txn::LockMode;
 use types::{Error, Oid, Result, SqlState};
 
 use self::statement_name::statement_name;
-use crate::session::{Outcome, Session};
+use crate::session::{Outcome, Session, statement::Parameters};
 
 mod alter_table;
 mod alter_table_column;
@@ -54,22 +54,22 @@ mod written_constraint;
 
 impl Session {
     /// Runs a definition statement.
-    pub(crate) async fn execute_definition(&mut self, node: &NodeEnum, sql: &str) -> Result<Outcome> {
+    pub(crate) async fn execute_definition(&mut self, node: &NodeEnum, arguments: &Parameters) -> Result<Outcome> {
         self.refuse_read_only(&statement_name(node))?;
         self.begin_statement()?;
         let done = match self.check_definition(node) {
-            Ok(()) => self.dispatch_definition(node, sql).await,
+            Ok(()) => self.dispatch_definition(node, arguments).await,
             Err(error) => Err(error),
         };
         self.end_statement();
         done
     }
 
-    async fn dispatch_definition(&mut self, node: &NodeEnum, _sql: &str) -> Result<Outcome> {
+    async fn dispatch_definition(&mut self, node: &NodeEnum, arguments: &Parameters) -> Result<Outcome> {
         match node {
             NodeEnum::CreateStmt(statement) => self.create_table(statement).await,
-            NodeEnum::CreateTableAsStmt(statement) => self.create_table_as(statement).await,
-            NodeEnum::SelectStmt(statement) => self.select_into(statement).await,
+            NodeEnum::CreateTableAsStmt(statement) => self.create_table_as(statement, arguments).await,
+            NodeEnum::SelectStmt(statement) => self.select_into(statement, arguments).await,
             NodeEnum::IndexStmt(statement) => self.create_index(statement).await,
             NodeEnum::AlterTableStmt(statement) => self.alter_table(statement).await,
             NodeEnum::DropStmt(statement) => self.drop_objects(statement).await,

@@ -19,7 +19,7 @@ use crate::session::{
     Outcome, Rows, Session,
     outcome::Tag,
     query::Planned,
-    statement::{Parameters, is_planned},
+    statement::{Parameters, is_planned, without_into},
     utility::{columns, option_flag, option_text},
 };
 
@@ -110,20 +110,16 @@ async fn run_instrumented(
 /// The statement that has the plan, with its parameters: EXECUTE and CREATE TABLE AS stand for another.
 fn explained(session: &mut Session, query: &Node, arguments: &Parameters) -> Result<(Node, Parameters)> {
     match &query.node {
-        Some(NodeEnum::ExecuteStmt(execute)) => {
-            let prepared = session.prepared_statement(&execute.name)?;
-            let values = session.evaluate_parameters(&execute.name, &execute.params, &prepared.parameters)?;
-            let statement = prepared.statement.as_ref().ok_or_else(|| Error::internal("an empty prepared statement"))?;
-            Ok((statement.node.clone(), Parameters { values: values.into(), types: prepared.parameters.to_vec() }))
-        }
+        Some(NodeEnum::ExecuteStmt(execute)) => session.executed(execute),
         Some(NodeEnum::CreateTableAsStmt(create)) => {
             let inner = create.query.as_deref().ok_or_else(|| Error::internal("CREATE TABLE AS without a query"))?;
-            Ok((inner.clone(), arguments.clone()))
+            explained(session, inner, arguments)
         }
         Some(NodeEnum::DeclareCursorStmt(declare)) => {
             let inner = declare.query.as_deref().ok_or_else(|| Error::internal("DECLARE without a query"))?;
             Ok((inner.clone(), arguments.clone()))
         }
+        Some(NodeEnum::SelectStmt(select)) if select.into_clause.is_some() => Ok((without_into(select), arguments.clone())),
         _ if is_planned(query) => Ok((query.clone(), arguments.clone())),
         _ => Err(Error::unsupported("EXPLAIN of a statement without a plan")),
     }

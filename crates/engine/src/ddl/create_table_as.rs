@@ -11,31 +11,40 @@ use pg_query::{
 use plan::OutputColumn;
 use storage::{Batch, Column, TableData};
 use txn::{LockMode, Staged, StatementWrites, TableWrites};
-use types::{Error, Oid, Result, SqlState};
+use types::{Datum, Error, Oid, Result, SqlState};
 
 use super::{register_row_type, strings};
-use crate::session::{Outcome, Session, on_commit::written_action, query::Planned, utility::command};
+use crate::session::{
+    Outcome, Session,
+    on_commit::written_action,
+    query::Planned,
+    statement::{Parameters, without_into},
+    utility::command,
+};
 
 impl Session {
-    pub(crate) async fn create_table_as(&mut self, statement: &CreateTableAsStmt) -> Result<Outcome> {
+    pub(crate) async fn create_table_as(&mut self, statement: &CreateTableAsStmt, arguments: &Parameters) -> Result<Outcome> {
         let into = statement.into.as_deref().ok_or_else(|| Error::internal("CREATE TABLE AS without a name"))?;
         let query = statement.query.as_deref().ok_or_else(|| Error::internal("CREATE TABLE AS without a query"))?;
         let is_view = ObjectType::try_from(statement.objtype) == Ok(ObjectType::ObjectMatview);
-        self.create_from_query(into, query, statement.if_not_exists, is_view).await
+        if is_view && !arguments.values.is_empty() {
+            let message = "materialized views may not be defined using bound parameters";
+            return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        self.create_from_query(into, query, arguments, statement.if_not_exists, is_view).await
     }
 
     /// SELECT ... INTO table
-    pub(crate) async fn select_into(&mut self, statement: &SelectStmt) -> Result<Outcome> {
-        let mut query = statement.clone();
-        let into = query.into_clause.take().ok_or_else(|| Error::internal("SELECT INTO without a table"))?;
-        let node = Node { node: Some(NodeEnum::SelectStmt(Box::new(query))) };
-        self.create_from_query(&into, &node, false, false).await
+    pub(crate) async fn select_into(&mut self, statement: &SelectStmt, arguments: &Parameters) -> Result<Outcome> {
+        let into = statement.into_clause.as_deref().ok_or_else(|| Error::internal("SELECT INTO without a table"))?;
+        self.create_from_query(into, &without_into(statement), arguments, false, false).await
     }
 
     async fn create_from_query(
         &mut self,
         into: &IntoClause,
         query: &Node,
+        arguments: &Parameters,
         if_not_exists: bool,
         is_view: bool,
     ) -> Result<Outcome> {
@@ -47,8 +56,14 @@ impl Session {
         if self.skip_existing(&names, schema, &range.relname, if_not_exists)? {
             return Ok(command(tag));
         }
-        let node = self.query_of(query)?;
-        let planned = self.plan(&node, None, &[])?;
+        let (node, arguments) = match &query.node {
+            Some(NodeEnum::ExecuteStmt(execute)) => self.executed(execute)?,
+            _ => (query.clone(), arguments.clone()),
+        };
+        if !matches!(node.node, Some(NodeEnum::SelectStmt(_))) {
+            return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, "prepared statement is not a SELECT"));
+        }
+        let planned = self.plan(&node, None, &arguments.hints())?;
         let attributes = attributes_of(&planned.columns, &strings(&into.col_names))?;
         let text = if is_view {
             let environment = self.environment(names.clone())?;
@@ -57,7 +72,7 @@ impl Session {
             None
         };
         let populated = !into.skip_data;
-        let rows = if populated { self.collect_rows(&planned).await? } else { Batch::default() };
+        let rows = if populated { self.collect_rows(&planned, arguments.values).await? } else { Batch::default() };
         let count = rows.len;
         let relation = self.put_new_table(range, schema, persistence, attributes, text, populated)?;
         self.remember_on_commit(relation.oid, on_commit);
@@ -67,28 +82,12 @@ impl Session {
         Ok(if populated { command(&format!("SELECT {count}")) } else { command(tag) })
     }
 
-    /// The query itself, or the statement an EXECUTE names.
-    fn query_of(&mut self, query: &Node) -> Result<Node> {
-        match &query.node {
-            Some(NodeEnum::ExecuteStmt(execute)) if execute.params.is_empty() => {
-                let prepared = self.prepared_statement(&execute.name)?;
-                prepared
-                    .statement
-                    .as_ref()
-                    .map(|statement| statement.node.clone())
-                    .ok_or_else(|| Error::internal("an empty prepared statement"))
-            }
-            Some(NodeEnum::ExecuteStmt(_)) => Err(Error::unsupported("CREATE TABLE AS EXECUTE with parameters")),
-            _ => Ok(query.clone()),
-        }
-    }
-
     /// All rows of a query, by column.
     ///
     /// Errors: 53200.
-    async fn collect_rows(&mut self, planned: &Arc<Planned>) -> Result<Batch> {
+    async fn collect_rows(&mut self, planned: &Arc<Planned>, values: Arc<[Datum]>) -> Result<Batch> {
         const LARGE: usize = 1024 * 1024;
-        let Outcome::Rows(mut rows) = self.run_planned(planned, Arc::from([])).await? else { return Ok(Batch::default()) };
+        let Outcome::Rows(mut rows) = self.run_planned(planned, values).await? else { return Ok(Batch::default()) };
         let (mut len, mut held, mut checked) = (0, 0, LARGE);
         let mut columns: Vec<Column> = planned.columns.iter().map(|column| Column::new(column.ty.physical)).collect();
         while let Some(batch) = self.next_batch(&mut rows)? {
@@ -186,7 +185,7 @@ impl Session {
         let populated = !statement.skip_data;
         let rows = if populated {
             let planned = self.plan_stored(query)?;
-            self.collect_rows(&planned).await?
+            self.collect_rows(&planned, Arc::from([])).await?
         } else {
             Batch::default()
         };

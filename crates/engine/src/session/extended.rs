@@ -203,7 +203,7 @@ impl Session {
                 *prepared.planned.lock() = Some(planned);
             } else {
                 if let Some(query) = super::statement::planned_within(&statement.node) {
-                    prepared.parameters = self.plan(query, None, hints)?.parameters.clone();
+                    prepared.parameters = self.plan(&query, None, hints)?.parameters.clone();
                 }
                 prepared.columns = self.utility_columns(&statement.node)?;
             }

@@ -1,12 +1,12 @@
 //! Which path a statement takes: planned (queries and data changes) or utility (everything else).
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use binder::parse::ParsedStatement;
 use expr::context::CancelReason;
 use pg_query::{
     NodeEnum,
-    protobuf::{Node, TransactionStmtKind},
+    protobuf::{Node, SelectStmt, TransactionStmtKind},
 };
 use types::{Datum, Result, SqlType};
 
@@ -22,14 +22,22 @@ pub(crate) fn is_planned(node: &Node) -> bool {
     }
 }
 
-/// The planned statement within EXPLAIN or DECLARE, whose parameters are theirs.
-pub(crate) fn planned_within(node: &Node) -> Option<&Node> {
+/// The planned statement within EXPLAIN, DECLARE, CREATE TABLE AS or SELECT INTO, whose parameters are theirs.
+pub(crate) fn planned_within(node: &Node) -> Option<Cow<'_, Node>> {
     let query = match &node.node {
         Some(NodeEnum::ExplainStmt(explain)) => explain.query.as_deref()?,
         Some(NodeEnum::DeclareCursorStmt(declare)) => declare.query.as_deref()?,
+        Some(NodeEnum::CreateTableAsStmt(create)) => create.query.as_deref()?,
+        Some(NodeEnum::SelectStmt(select)) if select.into_clause.is_some() => return Some(Cow::Owned(without_into(select))),
         _ => return None,
     };
-    if is_planned(query) { Some(query) } else { planned_within(query) }
+    if is_planned(query) { Some(Cow::Borrowed(query)) } else { planned_within(query) }
+}
+
+/// The query of SELECT ... INTO.
+pub(crate) fn without_into(select: &SelectStmt) -> Node {
+    let query = SelectStmt { into_clause: None, ..select.clone() };
+    Node { node: Some(NodeEnum::SelectStmt(Box::new(query))) }
 }
 
 /// What a statement's parameters are.

@@ -44,7 +44,7 @@ impl Session {
                 self.require_block_or_warn("SET CONSTRAINTS");
                 self.set_constraints(statement).await
             }
-            _ => self.execute_definition(node_enum, sql).await,
+            _ => self.execute_definition(node_enum, arguments).await,
         }
     }
 
@@ -204,6 +204,14 @@ impl Session {
         let prepared = self.prepared_statement(&statement.name)?;
         let parameters = self.evaluate_parameters(&statement.name, &statement.params, &prepared.parameters)?;
         self.run_prepared(&prepared, parameters.into()).await
+    }
+
+    /// The statement that an EXECUTE names, with its parameters.
+    pub(crate) fn executed(&mut self, execute: &pg_query::protobuf::ExecuteStmt) -> Result<(Node, Parameters)> {
+        let prepared = self.prepared_statement(&execute.name)?;
+        let values = self.evaluate_parameters(&execute.name, &execute.params, &prepared.parameters)?;
+        let statement = prepared.statement.as_ref().ok_or_else(|| Error::internal("an empty prepared statement"))?;
+        Ok((statement.node.clone(), Parameters { values: values.into(), types: prepared.parameters.to_vec() }))
     }
 
     /// Values of EXECUTE's parameters, cast to the statement's types.
