@@ -7,8 +7,9 @@
 //! **Rule**: an allocation costs an addition to a number of the thread's own. What has come together is added to the process's number in
 //! steps of [`STEP`], so that [`allocated`] is right within that for each thread.
 //!
-//! Near a limit the allocator is sparing ([`be_sparing_from`], [`be_sparing_now`]): a large block that is freed, or left for a larger one, gives its pages back
-//! at once. mimalloc would keep them for a second in the hope of use, so that a vector of 60 MB that doubles would be resident twice.
+//! Near a limit the allocator is sparing ([`be_sparing_from`], [`be_sparing_now`]): a large block that is freed, or left for a larger one,
+//! gives its pages back at once. mimalloc would keep them for a second in the hope of use, so that a vector of 60 MB that doubles would be
+//! resident twice.
 //!
 //! **Does not know** limits.
 
@@ -177,8 +178,7 @@ mod tests {
     #[global_allocator]
     static HEAP: CountedHeap = CountedHeap;
 
-    /// What the whole process holds is looked at, so a test that allocates much beside another would
-    /// be counted in it.
+    /// What the whole process holds is looked at: a test beside another would be counted in it.
     fn alone() -> std::sync::MutexGuard<'static, ()> {
         static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
         ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
